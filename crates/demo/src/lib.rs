@@ -1,0 +1,1 @@
+//! Writes synthetic Exchange evidence with a known story.

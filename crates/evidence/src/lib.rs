@@ -1,0 +1,1 @@
+//! Finds and opens evidence in place: the only room that opens evidence.

@@ -1,0 +1,1 @@
+//! Bytes to events: one folder per format, never a path, never a file.

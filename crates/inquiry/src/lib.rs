@@ -1,0 +1,1 @@
+//! Observations to incidents, exposure, verdict and the eleven answers.

@@ -1,0 +1,113 @@
+//! What a pack says about its campaign and its rules, for those who judge.
+
+use serde::Serialize;
+
+use crate::Utc;
+
+/// A campaign: `pack.toml` without its rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    /// `proxylogon`.
+    pub id: String,
+    /// `ProxyLogon (Hafnium and others)`.
+    pub name: String,
+    /// Version of the pack.
+    pub version: String,
+    /// SHA-256 over the pack's files, lower-case hex.
+    pub sha256: String,
+    /// The holes it goes through; a server is open while any of `entry_cves` is open.
+    pub cves: Vec<String>,
+    /// The holes that let it in: fixed entry means the window is shut.
+    pub entry_cves: Vec<String>,
+    /// First known exploitation.
+    pub first_use: Utc,
+    /// In words: `first known exploitation`, `public disclosure`.
+    pub first_use_basis: String,
+    /// When the public learned of it.
+    pub public: Utc,
+    /// What tells it apart from look-alikes.
+    pub tell_apart: String,
+    /// The log families that must cover the window before "no evidence" may be said; each need is met by any one
+    /// of its sources.
+    pub needs: Vec<Need>,
+    /// What its tools cannot show even with all evidence present.
+    pub limits: Vec<String>,
+    /// Where the facts come from.
+    pub sources: Vec<String>,
+}
+
+/// Log sources of which one must cover the exposure window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Sources as they are spelt in coverage: `httpproxy/Ecp`, `iis/front-end`.
+    pub any_of: Vec<String>,
+    /// What to collect when none of them is there.
+    pub settle: String,
+}
+
+/// The part of the attack that a rule speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Getting in.
+    Access,
+    /// Leaving something behind.
+    Foothold,
+    /// Driving it.
+    Control,
+    /// Gathering.
+    Collection,
+    /// Taking away.
+    Exfiltration,
+    /// Wiping traces.
+    Cleanup,
+}
+
+/// What a hit of a rule proves by itself, if the record is genuine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proves {
+    /// Background: worth knowing, proves nothing.
+    Context,
+    /// Somebody looked whether the hole is there.
+    Scan,
+    /// Somebody tried; the outcome is open or it failed.
+    Attempt,
+    /// The exploit request was accepted.
+    Success,
+    /// Traces were wiped.
+    Cleanup,
+    /// Something was left behind.
+    Persistence,
+    /// Commands ran.
+    Execution,
+    /// Mail or credentials were taken.
+    Theft,
+}
+
+/// A rule as a reader of the report meets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFacts {
+    /// `proxylogon/anchor-mailbox-backend`.
+    pub id: String,
+    /// The campaign, `None` for rules that fit any.
+    pub campaign: Option<String>,
+    /// One line.
+    pub title: String,
+    /// Why a hit matters.
+    pub description: String,
+    /// Benign explanations to consider.
+    pub false_positives: Vec<String>,
+    /// Where it comes from.
+    pub references: Vec<String>,
+    /// ATT&CK techniques, upper case.
+    pub attack: Vec<String>,
+    /// The part of the attack.
+    pub stage: Stage,
+    /// What it proves.
+    pub proves: Proves,
+    /// An indicator match: it never proves alone.
+    pub indicator: bool,
+    /// The hit stands for several rules in order (a Sigma correlation).
+    pub correlation: bool,
+}

@@ -1,0 +1,21 @@
+//! The words everyone shares.
+//!
+//! Every other room speaks in these types: when ([`Utc`]), where from ([`Origin`], [`Source`]), what was read
+//! ([`Row`], [`WindowsEvent`]), what could not be read ([`Reject`]), what was seen ([`observation`]), and what is
+//! said about it in the end ([`assessment`]).
+//!
+//! This room does no I/O, reads no clock and knows no other room.
+
+pub mod assessment;
+mod build;
+pub mod campaign;
+pub mod file;
+pub mod observation;
+mod record;
+mod source;
+mod time;
+
+pub use build::{Build, NotABuild};
+pub use record::{Cell, Origin, Reject, RejectReason, Row, Schema, Sink, WindowsEvent};
+pub use source::{Family, Source};
+pub use time::Utc;

@@ -1,0 +1,216 @@
+//! What was seen, before anybody judges it: the hand-over from `detect` to `inquiry`.
+//!
+//! Everything here is bounded whatever the input, merged without regard to order, and sorted.
+
+use std::collections::BTreeMap;
+
+use crate::campaign::{Campaign, RuleFacts};
+use crate::file::FileRecord;
+use crate::{Build, Family, Origin, Source, Utc};
+
+/// Everything seen in one run.
+#[derive(Clone, Debug, Default)]
+pub struct Observations {
+    /// One line per input; [`Origin::file`] points into it.
+    pub files: Vec<FileRecord>,
+    /// The rules that ran; [`Sighting::rule`] points into it.
+    pub rules: Vec<RuleFacts>,
+    /// The campaigns that were looked for.
+    pub campaigns: Vec<Campaign>,
+    /// What was seen, per server.
+    pub servers: BTreeMap<String, Server>,
+    /// The run ended before all was read.
+    pub incomplete: bool,
+}
+
+/// What was seen on one server.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    /// Builds in time order.
+    pub builds: Vec<BuildSeen>,
+    /// Hours with records, per source.
+    pub coverage: BTreeMap<Source, SourceCoverage>,
+    /// Rule hits, grouped.
+    pub sightings: Vec<Sighting>,
+    /// Requests to pages that do not belong to Exchange.
+    pub pages: Vec<PageUse>,
+    /// Who read which mailbox from where.
+    pub mail: Vec<MailUse>,
+    /// Who logged on from where.
+    pub logons: Vec<Logon>,
+    /// Files of web folders and other telling places that are in the evidence.
+    pub files: Vec<FileSeen>,
+    /// The evidence holds the web folders of this server, so an absent page is absent.
+    pub web_folders_present: bool,
+}
+
+/// A stretch of time in which a server ran a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildSeen {
+    /// The build.
+    pub build: Build,
+    /// First record that names it.
+    pub first: Utc,
+    /// Last record that names it.
+    pub last: Utc,
+    /// The log that named it.
+    pub family: Family,
+    /// The source is known to name wrong builds at times (`S:BLD` of the ECP log, `#Version`).
+    pub weak: bool,
+}
+
+/// Where the records of one source lie.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceCoverage {
+    /// Records per hour ([`Utc::hour`]); hours without any are absent.
+    pub hours: BTreeMap<i64, u64>,
+    /// Files it came from.
+    pub files: u64,
+    /// Records.
+    pub records: u64,
+    /// Lines that could not be read.
+    pub rejected: u64,
+    /// First record, exactly.
+    pub first: Option<Utc>,
+    /// Last record, exactly.
+    pub last: Option<Utc>,
+}
+
+/// Hits of one rule that belong together: same server, client, subject and hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Index into [`Observations::rules`].
+    pub rule: usize,
+    /// The log it was seen in.
+    pub source: Source,
+    /// First hit; `None` where the evidence has no time (a file).
+    pub first: Option<Utc>,
+    /// Last hit.
+    pub last: Option<Utc>,
+    /// How many.
+    pub count: u64,
+    /// Client address, as the log has it, without port.
+    pub client: Option<String>,
+    /// What it was about, as the rule says: page, mailbox, cmdlet, path.
+    pub subject: Option<String>,
+    /// Account in whose name it ran.
+    pub account: Option<String>,
+    /// Bytes sent to the client, where the log counts them.
+    pub bytes: u64,
+    /// HTTP status of the first hit.
+    pub status: Option<u16>,
+    /// Request ids (`RequestId`, `cafeReqId`) of the kept hits, for joining logs.
+    pub request_ids: Vec<String>,
+    /// The kept records: the first few and the last.
+    pub evidence: Vec<EvidenceRecord>,
+}
+
+/// One kept record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceRecord {
+    /// Where it stands.
+    pub origin: Origin,
+    /// When it happened.
+    pub time: Option<Utc>,
+    /// Its bytes.
+    pub raw: Box<[u8]>,
+}
+
+/// Requests by one client to one page that is not known to belong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageUse {
+    /// Lower-case path of the URL.
+    pub page: String,
+    /// Client address.
+    pub client: String,
+    /// Account, where the request was authenticated.
+    pub account: Option<String>,
+    /// All requests.
+    pub requests: u64,
+    /// Answered 200.
+    pub answered: u64,
+    /// POSTs answered 200.
+    pub posts_answered: u64,
+    /// Answered 404.
+    pub not_found: u64,
+    /// Requests that name a referrer.
+    pub referred: u64,
+    /// Requests with a query that looks like a command.
+    pub commands: u64,
+    /// First request.
+    pub first: Utc,
+    /// Last request.
+    pub last: Utc,
+    /// First request answered 200.
+    pub first_answered: Option<Utc>,
+    /// Last request answered 200.
+    pub last_answered: Option<Utc>,
+    /// First request answered 404 after one answered 200: the page went away.
+    pub gone: Option<Utc>,
+    /// The kept records: the first few and the last, answered ones first.
+    pub evidence: Vec<EvidenceRecord>,
+}
+
+/// Requests for the content of one mailbox by one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailUse {
+    /// The mailbox, as the log names it.
+    pub mailbox: String,
+    /// The account that asked.
+    pub account: String,
+    /// Client address.
+    pub client: String,
+    /// The log.
+    pub family: Family,
+    /// Requests.
+    pub requests: u64,
+    /// Bytes sent.
+    pub bytes: u64,
+    /// First.
+    pub first: Utc,
+    /// Last.
+    pub last: Utc,
+}
+
+/// Authenticated requests of one account from one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logon {
+    /// Account.
+    pub account: String,
+    /// Client address.
+    pub client: String,
+    /// Requests.
+    pub requests: u64,
+    /// First.
+    pub first: Utc,
+    /// Last.
+    pub last: Utc,
+}
+
+/// A file that tells something by being there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSeen {
+    /// Index of the file in the manifest.
+    pub file: u32,
+    /// Path on the server, lower case, with backslashes, from the drive on where that is known.
+    pub path: String,
+    /// The URL path it answers to, where it lies in a web folder.
+    pub url: Option<String>,
+    /// SHA-256, lower-case hex.
+    pub sha256: Option<String>,
+    /// Bytes.
+    pub size: u64,
+    /// Known to belong to Exchange: by hash, by path only, or not at all.
+    pub belongs: Belongs,
+}
+
+/// Whether a file of a web folder is one of Exchange's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Belongs {
+    /// Path and content are Exchange's.
+    Known,
+    /// The path is Exchange's, the content is in no list (lists end in March 2021).
+    PathOnly,
+    /// Neither.
+    Unknown,
+}

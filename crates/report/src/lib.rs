@@ -1,0 +1,1 @@
+//! An assessment becomes a page, a timeline, a manifest: one file per output.
