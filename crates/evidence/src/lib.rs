@@ -1,1 +1,16 @@
 //! Finds and opens evidence in place: the only room that opens evidence.
+//!
+//! Read-only, in place: nothing is written, nothing is extracted, links and devices are never followed. What a file
+//! *is* is told by its content first and its path second ([`kind`]); whose it is and where it stood on its server, by
+//! its path ([`place`]). This room knows no format beyond telling them apart, and judges nothing.
+
+// The house forbids opening files anywhere else; this is the place where it happens.
+#![allow(clippy::disallowed_methods)]
+
+pub mod kind;
+pub mod place;
+mod read;
+mod walk;
+
+pub use read::{Hashes, Opened, Stream};
+pub use walk::{Input, Inventory, WalkError};

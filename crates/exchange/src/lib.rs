@@ -1,1 +1,50 @@
 //! What is known of the product: builds, fixes, updates, paths, known-good files.
+//!
+//! The data lies in `knowledge/` (its README names columns and sources), is embedded when this is compiled and read
+//! once. Nothing here opens a file, reads a clock or decides whether a server was hit: it says what a build is, what
+//! it was open to, which update fits it, and what belongs in the web folders.
+//!
+//! * [`Knowledge`]: [`release`](Knowledge::release), [`state`](Knowledge::state),
+//!   [`open_cves`](Knowledge::open_cves), [`cu_released`](Knowledge::cu_released),
+//!   [`update_that_fits`](Knowledge::update_that_fits)
+//! * [`is_known_page`], [`place_of_url`], [`url_of_path`], [`file_belongs`]: web folders
+//! * [`retention`], [`evidence_places`]: where evidence lies and how long it is kept
+
+mod builds;
+mod files;
+mod fixes;
+mod pages;
+mod retention;
+mod table;
+mod updates;
+
+use std::sync::OnceLock;
+
+pub use builds::{Exactness, Release};
+pub use files::{builds_with_file, file_belongs, url_of_path};
+pub use fixes::{Fix, FixState, Hole, Judged, Judgement};
+pub use pages::{Place, is_known_page, place_of_url};
+pub use retention::{EvidencePlace, Retention, evidence_places, retention};
+pub use updates::Step;
+
+/// The day up to which the data of `knowledge/` is complete.
+pub const STATE_DATE: &str = "2026-11-23";
+
+/// Builds, fixes and updates.
+pub struct Knowledge {
+    catalogue: builds::Catalogue,
+    holes: fixes::Holes,
+}
+
+impl Knowledge {
+    /// What is shipped in `knowledge/`.
+    #[must_use]
+    pub fn shipped() -> &'static Self {
+        static SHIPPED: OnceLock<Knowledge> = OnceLock::new();
+        SHIPPED.get_or_init(|| {
+            let catalogue = builds::Catalogue::shipped();
+            let holes = fixes::Holes::shipped(&catalogue);
+            Self { catalogue, holes }
+        })
+    }
+}

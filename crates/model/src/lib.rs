@@ -12,10 +12,12 @@ pub mod campaign;
 pub mod file;
 pub mod observation;
 mod record;
+mod server;
 mod source;
 mod time;
 
 pub use build::{Build, NotABuild};
 pub use record::{Cell, Origin, Reject, RejectReason, Row, Schema, Sink, WindowsEvent};
+pub use server::server_name;
 pub use source::{Family, Source};
 pub use time::Utc;

@@ -1,0 +1,184 @@
+//! What a file is: by its content first, by its path second.
+
+use model::file::Kind;
+
+/// Bytes of a file that are looked at to tell what it is.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+/// Magic numbers of containers that are not looked into.
+const CONTAINERS: &[&[u8]] = &[
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"7z\xBC\xAF\x27\x1C",
+    b"Rar!\x1A\x07",
+    b"\x28\xB5\x2F\xFD",
+    b"\xFD7zXZ\0",
+    b"MSCF",
+    b"vhdxfile",
+    b"EVF\x09\x0D\x0A\xFF\0",
+    b"BZh9",
+];
+
+/// Extensions that ASP.NET or classic ASP executes, and scripts of logon pages.
+const WEB_EXTENSIONS: &[&str] = &[
+    "aspx", "ashx", "asmx", "asax", "ascx", "asp", "asa", "cer", "cshtml", "master", "svc", "soap", "js", "php", "jsp",
+];
+
+/// Tells what a file is from its first bytes (decoded to UTF-8 by the caller where it is UTF-16) and its path on the
+/// server.
+#[must_use]
+pub fn kind(head: &[u8], on_server: &str) -> Kind {
+    let name = on_server.rsplit('\\').next().unwrap_or(on_server);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if head.starts_with(b"ElfFile\0") {
+        return Kind::Evtx;
+    }
+    if CONTAINERS.iter().any(|magic| head.starts_with(magic)) {
+        return Kind::Container;
+    }
+    let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    log_kind(text).unwrap_or_else(|| match extension {
+        "compiled" if contains(text, b"<preserve") => Kind::CompiledPage,
+        "config" if contains(text, b"<") => Kind::Configuration,
+        _ if WEB_EXTENSIONS.contains(&extension) => Kind::WebFile,
+        "wer" => Kind::ErrorReport,
+        _ if head.starts_with(b"MZ") => Kind::Executable,
+        _ if is_directory_export(text) => Kind::DirectoryExport,
+        _ => Kind::Other,
+    })
+}
+
+/// Logs are told by their content alone: they come with any name.
+fn log_kind(text: &[u8]) -> Option<Kind> {
+    let start: Vec<&[u8]> = first_lines(text);
+    let first =
+        start.iter().find(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#TYPE"))?.trim_ascii_start();
+    let starts = |prefix: &[u8]| first.get(..prefix.len()).is_some_and(|bytes| bytes.eq_ignore_ascii_case(prefix));
+    let any = |wanted: &[u8]| {
+        start.iter().any(|line| line.get(..wanted.len()).is_some_and(|b| b.eq_ignore_ascii_case(wanted)))
+    };
+    if any(b"#Software: Microsoft Internet Connection Firewall") || any(b"#Software: Microsoft Windows Firewall") {
+        return None;
+    }
+    if contains(first, b"AnchorMailbox") && starts(b"\"") && !any(b"#Fields:") {
+        return Some(Kind::TestProxyLogon);
+    }
+    let directive = [&b"#Fields:"[..], b"#Software:", b"#Log-type:", b"#Version:", b"#Date:"].into_iter().any(any);
+    let header_row =
+        [&b"DateTime,"[..], b"TimeStamp,", b"date-time,", b"\"DateTime\","].into_iter().any(starts);
+    if directive || header_row || is_w3c_record(first) {
+        return Some(Kind::DelimitedLog);
+    }
+    if is_setup_record(first) {
+        return Some(Kind::ExchangeSetup);
+    }
+    if (starts(b"{") || starts(b"[")) && is_windows_event(text) {
+        return Some(Kind::WindowsEventsJson);
+    }
+    if is_iis_native(first) {
+        return Some(Kind::IisNative);
+    }
+    (starts(b"Version=1") && any(b"EventType=")).then_some(Kind::ErrorReport)
+}
+
+/// The first few lines: enough for preambles and for garbage in front of them.
+fn first_lines(text: &[u8]) -> Vec<&[u8]> {
+    text.split(|byte| *byte == b'\n')
+        .map(|line| {
+            let padding = line.iter().take_while(|byte| **byte == 0).count();
+            let line = line.get(padding..).unwrap_or_default();
+            line.strip_suffix(b"\r").unwrap_or(line)
+        })
+        .filter(|line| !line.is_empty())
+        .take(400)
+        .collect()
+}
+
+/// `2021-03-03 00:00:02 10.0.0.1 POST …`: a W3C log whose beginning is missing.
+fn is_w3c_record(line: &[u8]) -> bool {
+    let cells: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
+    let shaped = |cell: Option<&&[u8]>, shape: &[u8]| {
+        cell.is_some_and(|cell| {
+            cell.len() == shape.len()
+                && cell
+                    .iter()
+                    .zip(shape)
+                    .all(|(byte, wanted)| if *wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted })
+        })
+    };
+    cells.len() >= 8 && shaped(cells.first(), b"0000-00-00") && shaped(cells.get(1), b"00:00:00")
+}
+
+/// `[03/09/2021 01:19:06.0304] [0] …`
+fn is_setup_record(line: &[u8]) -> bool {
+    matches!(line, [b'[', a, b, b'/', c, d, b'/', ..] if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()))
+        && line.get(25..29).is_some_and(|bytes| bytes.starts_with(b"] ["))
+}
+
+/// `192.168.114.201, -, 03/20/01, 7:55:20, W3SVC2, …`
+fn is_iis_native(line: &[u8]) -> bool {
+    let cells: Vec<&[u8]> = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).collect();
+    let text = |at: usize| cells.get(at).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default();
+    cells.len() >= 15
+        && text(0).parse::<std::net::IpAddr>().is_ok()
+        && text(2).matches('/').count() == 2
+        && text(3).matches(':').count() == 2
+}
+
+fn is_windows_event(text: &[u8]) -> bool {
+    let start = text.get(..16 * 1024).unwrap_or(text);
+    let id = [&b"\"EventID\""[..], b"\"event_id\"", b"\"EventId\"", b"winlog.event_id"]
+        .into_iter()
+        .any(|key| contains(start, key));
+    let channel = [&b"\"Channel\""[..], b"\"channel\"", b"winlog.channel", b"\"log_name\""]
+        .into_iter()
+        .any(|key| contains(start, key));
+    id && channel
+}
+
+/// LDIF, CSV or list exports of virtual directories.
+fn is_directory_export(text: &[u8]) -> bool {
+    let marks = [&b"msExchExternalHostName"[..], b"msExchInternalHostName", b"msExchOABVirtualDirectory"];
+    marks.into_iter().any(|mark| contains(text, mark))
+        || (contains(text, b"InternalUrl") && contains(text, b"ExternalUrl") && contains(text, b"VirtualDirectory"))
+}
+
+fn contains(text: &[u8], wanted: &[u8]) -> bool {
+    text.windows(wanted.len()).any(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, kind};
+
+    #[test]
+    fn tells_logs_by_content_whatever_their_name() {
+        let cases: &[(&[u8], Kind)] = &[
+            (b"#Software: Microsoft Internet Information Services 10.0\r\n", Kind::DelimitedLog),
+            (b"garbage\r\n\xff\xfe\r\n#Fields: date time c-ip\r\n", Kind::DelimitedLog),
+            (b"\xEF\xBB\xBF#Software: Microsoft Exchange Server\r\n", Kind::DelimitedLog),
+            (b"DateTime,RequestId,MajorVersion\r\n", Kind::DelimitedLog),
+            (b"2021-03-03 00:00:02 10.0.0.1 POST /ecp/y.js - 443 - 1.2.3.4 UA - 200 0 0 12\n", Kind::DelimitedLog),
+            (b"#TYPE Selected.X\r\n\"DateTime\",\"AnchorMailbox\"\r\n", Kind::TestProxyLogon),
+            (b"[03/09/2021 01:19:06.0304] [0] ****\r\n", Kind::ExchangeSetup),
+            (b"{\"Channel\":\"Security\",\"EventID\":4688}\n", Kind::WindowsEventsJson),
+            (b"192.168.114.201, -, 03/20/01, 7:55:20, W3SVC2, SERVER, 172.21.13.45, 4502, 163, 3223, 200, 0, GET, /a.gif, -,\n", Kind::IisNative),
+            (b"ElfFile\0rest", Kind::Evtx),
+            (b"PK\x03\x04rest", Kind::Container),
+            (b"\x89PNG\r\n\x1a\n", Kind::Other),
+            (b"#Verson: 1.0\n#Software: Microsoft Internet Connection Firewall\n#Fields: date time\n", Kind::Other),
+            (b"", Kind::Other),
+        ];
+        for (head, expected) in cases {
+            assert_eq!(kind(head, "strange.bin"), *expected, "{}", String::from_utf8_lossy(head));
+        }
+    }
+
+    #[test]
+    fn tells_pages_and_configuration_by_name() {
+        assert_eq!(kind(b"<%@ Page %>", r"c:\inetpub\wwwroot\a.aspx"), Kind::WebFile);
+        assert_eq!(kind(b"<configuration/>", r"c:\x\web.config"), Kind::Configuration);
+        assert_eq!(kind(b"<preserve resultType=\"3\"", r"c:\t\a.aspx.1.compiled"), Kind::CompiledPage);
+        assert_eq!(kind(b"MZ\x90", r"c:\v15\bin\exsetup.exe"), Kind::Executable);
+    }
+}
