@@ -1,1 +1,37 @@
-fn main() {}
+//! afterpatch: what happened on your Exchange server, from its own evidence.
+//!
+//! One file per verb. A verb turns arguments into a plan, runs it, and ends with the exit status of the contract.
+//! Only this crate prints, and only through [`console`].
+
+mod assess;
+mod cli;
+mod completions;
+mod console;
+mod demo;
+mod exit;
+mod manual;
+mod packs;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    let arguments = match cli::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return cli::refused(&error),
+    };
+    let console = console::Console::new(&arguments.console);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match arguments.verb {
+        cli::Verb::Assess(options) => assess::run(&options, &console),
+        cli::Verb::Demo(options) => demo::run(&options, &console),
+        cli::Verb::Completions(options) => completions::run(&options),
+        cli::Verb::Man(options) => manual::run(&options),
+    }));
+    match result {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(failure)) => {
+            console.failure(&failure);
+            failure.exit.into()
+        }
+        Err(_) => exit::Exit::Fault.into(),
+    }
+}

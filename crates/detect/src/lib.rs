@@ -1,1 +1,9 @@
 //! Rules and packs compiled into one plan, and the observers that need every event.
+//!
+//! [`pack`] reads what analysts wrote, [`sigma`] makes an exact test of each rule, [`plan`] decides which records a
+//! test has to see. Nothing here opens a file, and a rule that cannot be compiled exactly is refused by name.
+
+pub mod observe;
+pub mod pack;
+pub mod plan;
+pub mod sigma;

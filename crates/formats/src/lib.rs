@@ -1,1 +1,14 @@
 //! Bytes to events: one folder per format, never a path, never a file.
+
+pub mod block;
+pub mod delimited;
+pub mod errorreport;
+pub mod evtx;
+pub mod jsonl;
+pub mod setup;
+pub mod test_proxylogon;
+pub mod text;
+mod windows;
+
+#[cfg(test)]
+mod testing;

@@ -1,1 +1,16 @@
-//! An assessment becomes a page, a timeline, a manifest: one file per output.
+//! An assessment becomes a page, a timeline, a manifest, a terminal screen: one file per output.
+//!
+//! Everything here is a pure function from an [`model::assessment::Assessment`] (and the file records) to text: no file
+//! system, no clock, no network, no printing. Evidence text becomes visible only through [`hostile`].
+
+pub mod hostile;
+pub mod html;
+pub mod json;
+pub mod manifest;
+pub mod screen;
+pub mod timeline;
+mod wording;
+
+#[cfg(test)]
+#[path = "../examples/samples/mod.rs"]
+mod samples;

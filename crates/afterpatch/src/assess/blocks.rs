@@ -1,0 +1,174 @@
+//! A stream of bytes, cut into blocks of whole lines.
+
+use std::io::{self, Read};
+
+use formats::text::encoding::{Encoding, Utf16};
+
+/// A block is read to about this size: small enough that all in flight stay small, large enough that reading is cheap.
+pub const BLOCK_BYTES: usize = 2 << 20;
+/// A line longer than this is cut; its reader rejects it as too long. A little more than any reader takes.
+const LINE_BYTES_MAX: usize = (1 << 20) + 64;
+
+/// Cuts a stream at line ends.
+pub struct Blocks<R> {
+    source: R,
+    /// Read but not handed out: the beginning of a line.
+    rest: Vec<u8>,
+    /// Bytes at the start of the next read that belong to a line already cut as too long.
+    skipping: bool,
+    decoder: Option<Utf16>,
+    ended: bool,
+    offset: u64,
+    line: u64,
+}
+
+/// A block that owns its bytes.
+pub struct OwnedBlock {
+    pub bytes: Vec<u8>,
+    pub offset: u64,
+    pub first_line: u64,
+}
+
+impl<R: Read> Blocks<R> {
+    /// `head` was already read from `source`.
+    pub fn new(source: R, head: &[u8], encoding: Encoding) -> Self {
+        let mut blocks = Self { source, rest: Vec::new(), skipping: false, decoder: None, ended: false, offset: 0, line: 1 };
+        if encoding.is_utf16() {
+            let mut decoder = Utf16::new(encoding == Encoding::Utf16Be);
+            decoder.push(head, &mut blocks.rest);
+            blocks.decoder = Some(decoder);
+        } else {
+            let without_mark = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+            blocks.offset = (head.len() - without_mark.len()) as u64;
+            blocks.rest = without_mark.to_vec();
+        }
+        blocks
+    }
+
+    /// The next block; `None` at the end. After an error comes what was read before it, then the end.
+    pub fn next(&mut self) -> io::Result<Option<OwnedBlock>> {
+        let mut outcome = Ok(());
+        while !self.ended && self.rest.len() < BLOCK_BYTES {
+            outcome = self.fill();
+            if outcome.is_err() {
+                self.ended = true;
+            }
+            self.skip();
+            if memchr::memrchr(b'\n', &self.rest).is_none() && self.rest.len() > LINE_BYTES_MAX {
+                break;
+            }
+        }
+        let block = self.cut();
+        match (outcome, block) {
+            (Err(error), None) => Err(error),
+            // The error shows again: the source stays broken.
+            (_, block) => Ok(block),
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        const PIECE: usize = 256 * 1024;
+        if let Some(decoder) = &mut self.decoder {
+            let mut piece = Vec::with_capacity(PIECE);
+            let count = (&mut self.source).take(PIECE as u64).read_to_end(&mut piece)?;
+            decoder.push(&piece, &mut self.rest);
+            if count == 0 {
+                self.ended = true;
+                if let Some(decoder) = self.decoder.take() {
+                    decoder.finish(&mut self.rest);
+                }
+            }
+            return Ok(());
+        }
+        let missing = BLOCK_BYTES.saturating_sub(self.rest.len()).max(PIECE) as u64;
+        self.ended = (&mut self.source).take(missing).read_to_end(&mut self.rest)? == 0;
+        Ok(())
+    }
+
+    /// Drops what belongs to a line that was already cut.
+    fn skip(&mut self) {
+        if !self.skipping {
+            return;
+        }
+        let end = memchr::memchr(b'\n', &self.rest);
+        let count = end.map_or(self.rest.len(), |at| at + 1);
+        self.rest.drain(..count);
+        self.offset += count as u64;
+        self.skipping = end.is_none() && !self.ended;
+    }
+
+    fn cut(&mut self) -> Option<OwnedBlock> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let whole = if self.ended { Some(self.rest.len()) } else { memchr::memrchr(b'\n', &self.rest).map(|at| at + 1) };
+        let length = whole.unwrap_or_else(|| {
+            self.skipping = true;
+            LINE_BYTES_MAX
+        });
+        let rest = self.rest.split_off(length.min(self.rest.len()));
+        let mut bytes = std::mem::replace(&mut self.rest, rest);
+        let (offset, first_line) = (self.offset, self.line);
+        self.offset += bytes.len() as u64;
+        if self.skipping {
+            bytes.push(b'\n');
+            self.skip();
+        }
+        self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        Some(OwnedBlock { bytes, offset, first_line })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use formats::block::lines;
+    use formats::text::encoding::Encoding;
+
+    use super::{BLOCK_BYTES, Blocks};
+
+    fn read(bytes: &[u8], encoding: Encoding) -> Vec<(u64, u64, usize)> {
+        let (head, tail) = bytes.split_at(bytes.len().min(10));
+        let mut blocks = Blocks::new(tail, head, encoding);
+        let mut found = Vec::new();
+        while let Some(block) = blocks.next().unwrap() {
+            let mut number = block.first_line;
+            for (line, at) in lines(&block.bytes) {
+                found.push((number, block.offset + at as u64, line.len()));
+                number += 1;
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn lines_keep_their_numbers_and_offsets() {
+        let mut text = Vec::new();
+        let mut expected = Vec::new();
+        for number in 1..200_000u64 {
+            let length = usize::try_from(number % 97).unwrap();
+            expected.push((number, text.len() as u64, length));
+            text.extend(std::iter::repeat_n(b'x', length));
+            text.push(b'\n');
+        }
+        assert!(text.len() > 2 * BLOCK_BYTES);
+        assert_eq!(read(&text, Encoding::Utf8), expected);
+    }
+
+    #[test]
+    fn a_monstrous_line_is_one_line() {
+        let mut text = b"a\n".to_vec();
+        text.extend(std::iter::repeat_n(b'x', 5 * BLOCK_BYTES));
+        text.extend_from_slice(b"\nb\n");
+        let found = read(&text, Encoding::Utf8);
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0], (1, 0, 1));
+        assert!(found[1].2 > 1 << 20);
+        assert_eq!(found[2], (3, 2 + 5 * BLOCK_BYTES as u64 + 1, 1));
+    }
+
+    #[test]
+    fn utf16_is_decoded() {
+        let text: Vec<u8> = "\u{feff}ab\r\ncd".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(read(&text, Encoding::Utf16Le).iter().map(|line| line.2).collect::<Vec<_>>(), [2, 2]);
+    }
+}

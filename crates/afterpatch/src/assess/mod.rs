@@ -1,0 +1,184 @@
+//! `afterpatch assess`: evidence in, assessment out.
+//!
+//! arguments → inventory → one pass over every byte → observations → (a second look for request ids) → assessment →
+//! outputs → exit status.
+
+mod blocks;
+mod interrupt;
+mod outputs;
+mod parser;
+mod pool;
+mod progress;
+mod reading;
+mod second_look;
+mod whole_records;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use detect::observe::{FileFacts, Observer, Tally, TimeRange};
+use detect::plan::{Compiled, Plan};
+use evidence::{Inventory, WalkError};
+use formats::block::Block;
+use model::assessment::{Assessment, RuleCount, Verdict};
+use model::file::{FileRecord, Kind};
+use model::observation::Observations;
+
+use crate::cli::{AssessOptions, Format};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::packs;
+use parser::Parser;
+use pool::Pool;
+use reading::{Accounted, Reading};
+
+/// Runs the verb.
+pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> {
+    Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
+    let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
+    let compiled = compile(options.packs.as_deref(), console)?;
+    interrupt::listen();
+    let threads = options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let (mut observations, accounted) = observe(&inventory, &compiled.plan, options, threads, console);
+    if !interrupt::came() {
+        refuse_nothing(&observations.files, options)?;
+        second_look::join(&mut observations, &inventory, &accounted, threads);
+    }
+    detect::observe::conclude(&compiled.plan, &mut observations);
+    whole_records::complete(&mut observations, &inventory, &accounted);
+    let assessment = inquiry::assess(&observations, &judging(options, &compiled));
+    outputs::write(&options.output, &assessment, &observations.files)?;
+    show(&assessment, options, console);
+    Ok(exit(&assessment, options))
+}
+
+fn refused(error: WalkError) -> Failure {
+    match error {
+        WalkError::Missing(_) => Failure::new(Exit::Nothing, error.to_string()).hint(LOOKED_FOR),
+        WalkError::OutputInside { .. } => {
+            Failure::new(Exit::Usage, error.to_string()).hint("choose a folder outside the evidence with -o DIR")
+        }
+    }
+}
+
+const LOOKED_FOR: &str = "looked for Exchange logs (HttpProxy, ECP, OABGeneratorLog, CmdletInfra, EWS, message tracking and others), \
+IIS logs (u_ex*.log), Windows event logs (.evtx, JSON lines), ExchangeSetup.log, web folders, and output of Test-ProxyLogon";
+
+/// Compiles the packs; a rule of ours that does not load ends the run before it can be silent.
+fn compile(folder: Option<&Path>, console: &Console) -> Result<Compiled, Failure> {
+    let packs = match folder {
+        Some(folder) => packs::from_folder(folder)?,
+        None => packs::built_in(),
+    };
+    let compiled = Plan::compile(&packs);
+    if compiled.plan.rules().is_empty() {
+        return Err(Failure::new(Exit::Integrity, "no rule loaded: nothing could be found, so nothing is said")
+            .hint("a folder of packs holds a folder per campaign with pack.toml and rules/*.yml"));
+    }
+    for refusal in &compiled.refusals {
+        console.say(&format!("refused: {}: {}", report::hostile::ForTerminal(&refusal.rule), report::hostile::ForTerminal(&refusal.reason)));
+    }
+    if folder.is_none() && !compiled.refusals.is_empty() {
+        return Err(Failure::new(Exit::Integrity, format!("{} built-in rules did not load", compiled.refusals.len())));
+    }
+    Ok(compiled)
+}
+
+/// The pass over every byte.
+fn observe(inventory: &Inventory, plan: &Plan, options: &AssessOptions, threads: usize, console: &Console) -> (Observations, Vec<Accounted>) {
+    let range = TimeRange { from: options.from, until: options.to };
+    let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts| {
+        let family = parser.clone().advance(block.bytes);
+        let mut observer = Observer::new(plan, facts, range, family);
+        let lines = parser.read(block, &mut observer);
+        (observer.finish(), lines)
+    };
+    let pool = Pool::new(threads, &read, &interrupt::INTERRUPTED);
+    let count = inventory.inputs.len();
+    let records = Mutex::new(std::iter::repeat_with(|| None).take(count).collect());
+    let reading = Reading { inventory, plan, range, pool: &pool, tally: Mutex::new(Tally::default()), records };
+    let total = inventory.inputs.iter().map(|input| input.size).sum();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| progress::watch(console, &pool, total, count, &done));
+        pool.run(threads, count, &|index| reading.read(index));
+        done.store(true, Ordering::Release);
+        watcher.thread().unpark();
+    });
+    let tally = reading.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let records = reading.records.into_inner().unwrap_or_else(PoisonError::into_inner);
+    gather(tally, records, plan, options.server.as_deref())
+}
+
+/// Puts the pieces together: one manifest line per input, the containers behind them, servers by name.
+fn gather(
+    tally: Tally,
+    records: Vec<Option<(Accounted, Option<FileRecord>)>>,
+    plan: &Plan,
+    fallback: Option<&str>,
+) -> (Observations, Vec<Accounted>) {
+    let (mut accounted, containers): (Vec<Accounted>, Vec<Option<FileRecord>>) = records.into_iter().flatten().unzip();
+    for file in &mut accounted {
+        let is_telling = !matches!(file.record.kind, Kind::Other | Kind::Container);
+        if is_telling && file.record.server.is_none() {
+            file.record.server = Some(tally.owner(&file.host, fallback));
+        }
+    }
+    let files = accounted.iter().map(|file| file.record.clone()).chain(containers.into_iter().flatten()).collect();
+    let observations = Observations {
+        files,
+        rules: plan.rules().to_vec(),
+        campaigns: plan.campaigns().to_vec(),
+        servers: tally.into_servers(fallback),
+        incomplete: interrupt::came(),
+    };
+    (observations, accounted)
+}
+
+/// Nothing to judge: said aloud, with what was looked for.
+fn refuse_nothing(files: &[FileRecord], options: &AssessOptions) -> Result<(), Failure> {
+    let is_recognised = |file: &FileRecord| !matches!(file.kind, Kind::Other | Kind::Container) && file.sha256.is_some();
+    if files.iter().any(is_recognised) {
+        return Ok(());
+    }
+    let places: Vec<String> = options.evidence.iter().map(|path: &PathBuf| format!("`{}`", path.display())).collect();
+    let (count, unreadable) = (files.len(), files.iter().filter(|file| file.sha256.is_none()).count());
+    let containers = files.iter().filter(|file| file.kind == Kind::Container).count();
+    let message = format!("nothing recognised in {}: {count} files, {unreadable} of them unreadable, {containers} archives", places.join(", "));
+    let hint = if containers > 0 { "this version does not look into archives; unpack them to a folder of their own first" } else { LOOKED_FOR };
+    Err(Failure::new(Exit::Nothing, message).hint(hint))
+}
+
+fn judging(options: &AssessOptions, compiled: &Compiled) -> inquiry::Options {
+    inquiry::Options {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        packs: compiled.plan.packs().to_vec(),
+        rules: RuleCount {
+            loaded: compiled.plan.rules().len() as u64,
+            refused: compiled.refusals.iter().map(|refusal| format!("{}: {}", refusal.rule, refusal.reason)).collect(),
+        },
+        from: options.from,
+        until: options.to,
+    }
+}
+
+fn show(assessment: &Assessment, options: &AssessOptions, console: &Console) {
+    match options.format {
+        Format::Json => console.result(&report::json::text(assessment)),
+        Format::Human if console.quiet => {}
+        Format::Human => {
+            let page = options.output.join(outputs::REPORT);
+            console.result(&report::screen::screen(assessment, &page.display().to_string(), console.colour, console.width()));
+        }
+    }
+}
+
+fn exit(assessment: &Assessment, options: &AssessOptions) -> Exit {
+    match assessment.verdict {
+        _ if assessment.incomplete => Exit::Interrupted,
+        verdict if options.fail_on.is_met_by(verdict) => Exit::Found,
+        Verdict::CannotTell => Exit::CannotTell,
+        _ => Exit::Done,
+    }
+}

@@ -1,0 +1,76 @@
+//! Searches the logs once more, only when something was found and only for its request ids.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::{Mutex, PoisonError};
+
+use detect::observe::{FileFacts, Join, JoinObserver, Tally};
+use evidence::{Inventory, kind, place};
+use formats::text::encoding::{Encoding, decode_utf16};
+use model::file::Kind;
+use model::observation::Observations;
+
+use super::blocks::Blocks;
+use super::parser::Parser;
+use super::pool::Pool;
+use super::reading::Accounted;
+use super::interrupt::INTERRUPTED;
+
+/// Adds to the observations every record of another log that shares a request id with what was found.
+pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &[Accounted], threads: usize) {
+    let ids = inquiry::follow_up(observations);
+    let rule = observations.rules.len();
+    let Some(join) = Join::new(&ids, rule) else { return };
+    let wanted: Vec<usize> = accounted
+        .iter()
+        .enumerate()
+        .filter(|(_, file)| file.record.kind == Kind::DelimitedLog)
+        .filter(|(_, file)| file.record.source.as_deref().is_some_and(|source| !source.starts_with("httpproxy")))
+        .map(|(index, _)| index)
+        .collect();
+    let read = |parser: &mut Parser, block: &formats::block::Block<'_>, facts: &FileFacts| {
+        let mut observer = JoinObserver::new(&join, facts);
+        let lines = parser.read(block, &mut observer);
+        (observer.finish(), lines)
+    };
+    let pool = Pool::new(threads, &read, &INTERRUPTED);
+    let tally = Mutex::new(Tally::default());
+    pool.run(threads, wanted.len(), &|number| {
+        let Some((index, file)) = wanted.get(number).and_then(|index| Some((*index, accounted.get(*index)?))) else { return };
+        let found = search(&pool, &join, inventory, index, file);
+        if let (Some(found), Some(server)) = (found, file.record.server.as_deref()) {
+            tally.lock().unwrap_or_else(PoisonError::into_inner).add(server, Some(server), found);
+        }
+    });
+    observations.rules.push(Join::facts());
+    let joined: BTreeMap<String, _> = tally.into_inner().unwrap_or_else(PoisonError::into_inner).into_servers(None);
+    for (name, server) in joined {
+        if let Some(known) = observations.servers.get_mut(&name) {
+            known.sightings.extend(server.sightings);
+        }
+    }
+}
+
+fn search(pool: &Pool<'_>, join: &Join, inventory: &Inventory, index: usize, file: &Accounted) -> Option<detect::observe::FileTally> {
+    let opened = inventory.open(inventory.inputs.get(index)?).ok()?;
+    let mut stream = opened.stream;
+    let mut head = Vec::new();
+    (&mut stream).take(kind::HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
+    let encoding = Encoding::of(&head);
+    let text = if encoding.is_utf16() { decode_utf16(&head, encoding == Encoding::Utf16Be) } else { head.clone() };
+    let on_server = place::place(&file.record.path).on_server;
+    let mut parser = Parser::of(file.record.kind, &on_server, &text)?;
+    let shared = Pool::open(FileFacts { file: u32::try_from(index).unwrap_or(u32::MAX), on_server });
+    let mut blocks = Blocks::new(&mut stream, &head, encoding);
+    while let Ok(Some(block)) = blocks.next() {
+        if pool.is_interrupted() {
+            break;
+        }
+        let before = parser.clone();
+        parser.advance(&block.bytes);
+        if join.is_in(&block.bytes) {
+            pool.submit(&shared, before, block);
+        }
+    }
+    Some(pool.close(&shared).0)
+}

@@ -1,0 +1,219 @@
+//! The command line. No other module sees it raw: each verb gets its options as a struct.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::assessment::Verdict;
+
+use crate::exit::Exit;
+
+/// What happened on your Exchange server, from its own evidence
+///
+/// Point `afterpatch assess` at whatever you have: a copy of a server's drives, a Logging folder, IIS logs, event
+/// logs, a collection of a responder. It says for each server whether it was open, whether it was hit, since when, how,
+/// what was left, what was taken, whether the update ended it, what the evidence cannot say, and what to do next.
+#[derive(Debug, Parser)]
+#[command(name = "afterpatch", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub console: ConsoleOptions,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Args)]
+pub struct ConsoleOptions {
+    /// No talk and no progress; results and errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// No colour (also: the environment variable NO_COLOR)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Assess(AssessOptions),
+    Demo(DemoOptions),
+    Completions(CompletionsOptions),
+    Man(ManOptions),
+}
+
+/// Read evidence and answer: open, hit, since when, how, what is left, is it over
+///
+/// Writes assessment.json, report.html, timeline.csv, timeline.jsonl and manifest.jsonl. Evidence is only read; nothing
+/// is written beside it and nothing leaves this machine.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status:
+  0    done, nothing at or above --fail-on
+  1    done, at or above --fail-on
+  2    the arguments do not fit
+  3    nothing readable or nothing recognised
+  4    done, and the answer is: cannot tell
+  5    a hash, manifest or signature does not fit, or a rule did not load
+  70   internal fault
+  130  interrupted (a report marked incomplete is written)
+
+Examples:
+  afterpatch assess /cases/4711/EXC01 -o /cases/4711/report
+  afterpatch assess EXC01/ EXC02/ dc-events.jsonl --from 2021-01-01 --format json")]
+pub struct AssessOptions {
+    /// Folders and files with evidence, in any layout
+    #[arg(required = true, value_name = "EVIDENCE")]
+    pub evidence: Vec<PathBuf>,
+    /// Folder for the results; must lie outside the evidence
+    #[arg(short, long, value_name = "DIR", default_value = "afterpatch-report")]
+    pub output: PathBuf,
+    /// What to print on standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Judge only records from this time on (UTC): 2021-01-01 or 2021-01-01T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub from: Option<model::Utc>,
+    /// Judge only records before this time (UTC)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub to: Option<model::Utc>,
+    /// Threads to read with [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub threads: Option<u16>,
+    /// End with status 1 from this verdict on
+    #[arg(long, value_enum, default_value_t = FailOn::Exploited, value_name = "VERDICT")]
+    pub fail_on: FailOn,
+    /// Packs to use instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub packs: Option<PathBuf>,
+    /// Name of the server, for evidence that names none
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
+}
+
+/// Write a synthetic Exchange evidence tree with a known story
+///
+/// For trying afterpatch out, for training and for measuring. The same options give the same bytes.
+#[derive(Debug, Args)]
+pub struct DemoOptions {
+    /// Folder to write to; must be empty or absent
+    #[arg(short, long, value_name = "DIR", default_value = "afterpatch-demo")]
+    pub out: PathBuf,
+    /// The story
+    #[arg(long, default_value = "compromised-before-patch", value_parser = scenario)]
+    pub scenario: demo::Scenario,
+    /// Days of logs [default: as the story needs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: Option<u32>,
+    /// About how much to write: 500k, 200M, 10G [default: a few megabytes]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub size: Option<u64>,
+    /// Another seed gives another tree with the same story
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// List the stories and end
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+pub struct CompletionsOptions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Write the manual pages (man(1)) to a folder
+#[derive(Debug, Args)]
+pub struct ManOptions {
+    /// Folder to write to
+    pub dir: PathBuf,
+}
+
+/// What to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One screen for people
+    Human,
+    /// assessment.json
+    Json,
+}
+
+/// From which verdict on the exit status is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// The foothold is used after the update
+    Active,
+    /// Persistence, execution or theft is proven
+    Compromised,
+    /// An exploit request succeeded
+    Exploited,
+    /// Attempts and scans
+    Targeted,
+    /// Never
+    Never,
+}
+
+impl FailOn {
+    /// Is this verdict at or above the bar?
+    pub fn is_met_by(self, verdict: Verdict) -> bool {
+        let bar = match self {
+            Self::Active => Verdict::Active,
+            Self::Compromised => Verdict::Compromised,
+            Self::Exploited => Verdict::Exploited,
+            Self::Targeted => Verdict::Targeted,
+            Self::Never => return false,
+        };
+        verdict <= bar && verdict != Verdict::CannotTell
+    }
+}
+
+/// Prints help or what was wrong with the arguments.
+pub fn refused(error: &clap::Error) -> ExitCode {
+    // Nothing better can be done when even the terminal is gone.
+    _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
+fn time(text: &str) -> Result<model::Utc, String> {
+    model::Utc::parse(text.as_bytes()).ok_or_else(|| "expected 2021-01-01 or 2021-01-01T00:00:00Z".to_owned())
+}
+
+fn scenario(text: &str) -> Result<demo::Scenario, String> {
+    let names = || demo::Scenario::all().iter().map(|scenario| scenario.name()).collect::<Vec<_>>().join(", ");
+    demo::Scenario::from_name(text).ok_or_else(|| format!("expected one of: {}", names()))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let factor: u64 = match text.get(digits.len()..).unwrap_or_default().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        _ => return Err("expected a number with k, M or G: 200M".to_owned()),
+    };
+    let number: f64 = digits.parse().map_err(|_| "expected a number with k, M or G: 200M".to_owned())?;
+    let whole = (number * 1_000.0).round();
+    if !(0.0..=1e12).contains(&whole) {
+        return Err("too large".to_owned());
+    }
+    // In range by the test above.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Ok((whole as u64).saturating_mul(factor) / 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(super::size("200M"), Ok(200_000_000));
+        assert_eq!(super::size("1.5k"), Ok(1_500));
+        assert!(super::size("-1").is_err() && super::size("much").is_err());
+    }
+}

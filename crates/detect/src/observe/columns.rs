@@ -1,0 +1,176 @@
+//! The columns that the observers look at, found once per schema.
+
+use model::{Build, Family, Row, Schema, Source};
+
+/// Positions of columns; `None` where the log has no such column.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    pub family: Family,
+    pub server: Option<usize>,
+    pub client: Option<usize>,
+    /// Set by a load balancer or reverse proxy.
+    pub forwarded: Option<usize>,
+    pub account: Option<usize>,
+    pub status: Option<usize>,
+    pub bytes: Option<usize>,
+    pub method: Option<usize>,
+    pub stem: Option<usize>,
+    pub query: Option<usize>,
+    pub referrer: Option<usize>,
+    pub port: Option<usize>,
+    pub protocol: Option<usize>,
+    pub request_id: Option<usize>,
+    pub build: Option<[usize; 4]>,
+    pub event_data: Option<usize>,
+    pub mailbox: Vec<usize>,
+    /// The build in `#Version`, where that line holds one.
+    pub version: Option<Build>,
+}
+
+impl Columns {
+    pub fn of(schema: &Schema) -> Self {
+        let one = |names: &[&str]| names.iter().find_map(|name| schema.column(name));
+        let build = ["MajorVersion", "MinorVersion", "BuildVersion", "RevisionVersion"].map(|name| schema.column(name));
+        let build = match build {
+            [Some(major), Some(minor), Some(build), Some(revision)] => Some([major, minor, build, revision]),
+            _ => None,
+        };
+        let mailbox = match schema.family {
+            Family::Ews => ["ActAsUser", "ImpersonatedUser", "AuthenticatedUser"].as_slice(),
+            Family::MapiHttp => &["ActAsUserEmail", "AuthenticatedUserEmail", "AuthenticatedUser"],
+            _ => &[],
+        };
+        let names_server = !matches!(schema.family, Family::MessageTracking | Family::TestProxyLogon);
+        Self {
+            family: schema.family,
+            server: if names_server {
+                one(&["ServerHostName", "ServerName", "s-computername", "Server"])
+            } else {
+                None
+            },
+            client: one(&["ClientIpAddress", "ClientIPAddress", "ClientIP", "c-ip", "client-ip", "cIp"]),
+            forwarded: one(&["X-Forwarded-For", "cs(X-Forwarded-For)", "X-Forwarded-IP", "OriginalIP"]),
+            account: one(&["AuthenticatedUser", "cs-username", "user"]),
+            status: one(&["HttpStatus", "sc-status", "HttpStatusCode"]),
+            bytes: one(&["ResponseBytes", "ResponseSize", "sc-bytes", "total-bytes"]),
+            method: one(&["cs-method", "Method"]),
+            stem: one(&["cs-uri-stem", "UrlStem"]),
+            query: one(&["cs-uri-query", "UrlQuery"]),
+            referrer: one(&["cs(Referer)"]),
+            port: one(&["s-port"]),
+            protocol: one(&["Protocol"]),
+            request_id: one(&["RequestId"]),
+            build,
+            event_data: one(&["EventData"]),
+            mailbox: mailbox.iter().filter_map(|name| schema.column(name)).collect(),
+            version: schema
+                .version
+                .as_deref()
+                .and_then(|version| version.parse().ok())
+                .filter(|_| names_build(schema.family)),
+        }
+    }
+
+    /// The client address: what the nearest proxy says it saw, else the peer; without port and IPv6 zone.
+    pub fn client<'r>(&self, row: &Row<'r>) -> Option<&'r [u8]> {
+        let forwarded = self.forwarded.map(|at| row.raw(at)).and_then(|cell| {
+            let last = cell.rsplit(|byte| matches!(byte, b',' | b'+' | b' ')).find(|part| !part.is_empty())?;
+            std::str::from_utf8(without_port(last)).ok()?.parse::<std::net::IpAddr>().ok().map(|_| last)
+        });
+        let cell = forwarded.or_else(|| self.client.map(|at| row.raw(at)))?;
+        Some(without_port(cell)).filter(|client| !is_empty(client))
+    }
+
+    pub fn cell<'r>(&self, row: &Row<'r>, column: Option<usize>) -> Option<&'r [u8]> {
+        column.map(|at| row.raw(at)).filter(|cell| !is_empty(cell))
+    }
+
+    pub fn number(&self, row: &Row<'_>, column: Option<usize>) -> Option<u64> {
+        std::str::from_utf8(self.cell(row, column)?).ok()?.parse().ok()
+    }
+
+    pub fn status(&self, row: &Row<'_>) -> Option<u16> {
+        self.number(row, self.status).and_then(|status| u16::try_from(status).ok())
+    }
+
+    /// `RequestId` of Exchange logs; in IIS the `cafeReqId` (older: `RequestId`) that Exchange appends to the query.
+    pub fn request_id<'r>(&self, row: &Row<'r>) -> Option<&'r [u8]> {
+        if self.family != Family::Iis {
+            return self.cell(row, self.request_id);
+        }
+        let query = self.cell(row, self.query)?;
+        let at = [&b"cafeReqId="[..], b"&RequestId="]
+            .into_iter()
+            .find_map(|mark| memchr::memmem::find(query, mark).map(|at| at + mark.len()))?;
+        let id = query.get(at..)?;
+        let length = id.iter().take_while(|byte| byte.is_ascii_hexdigit() || **byte == b'-').count();
+        id.get(..length).filter(|id| id.len() >= 32)
+    }
+
+    pub fn build(&self, row: &Row<'_>) -> Option<Build> {
+        let number = |column: usize| std::str::from_utf8(row.raw(column)).ok()?.parse::<u16>().ok();
+        let [major, minor, build, revision] = self.build?;
+        let build = Build::new(number(major)?, number(minor)?, number(build)?, number(revision)?);
+        (build.major >= 8 && build.build > 0).then_some(build)
+    }
+
+    /// `httpproxy/Ecp` by the protocol column, `iis/front-end` by the port, where the path did not say better.
+    pub fn part<'r>(&self, row: &Row<'r>) -> Option<std::borrow::Cow<'r, str>> {
+        match self.family {
+            Family::HttpProxy => self.cell(row, self.protocol).map(String::from_utf8_lossy),
+            Family::Iis => match self.cell(row, self.port)? {
+                b"443" | b"80" => Some("front-end".into()),
+                b"444" | b"81" => Some("back-end".into()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// A source of this family without a part.
+    pub fn source(&self) -> Source {
+        Source::whole(self.family)
+    }
+}
+
+/// Families that write the server's build into `#Version`; others write the literal 15.0.0.0.
+fn names_build(family: Family) -> bool {
+    matches!(
+        family,
+        Family::HttpProxy | Family::Ews | Family::RpsHttp | Family::RpsCmdlet | Family::MessageTracking | Family::Audit
+    )
+}
+
+pub fn is_empty(cell: &[u8]) -> bool {
+    matches!(cell, b"" | b"-")
+}
+
+fn without_port(address: &[u8]) -> &[u8] {
+    let address = address.strip_prefix(b"[").unwrap_or(address);
+    let end = match memchr::memchr(b']', address) {
+        Some(bracket) => bracket,
+        None if memchr::memchr_iter(b':', address).count() == 1 => {
+            memchr::memchr(b':', address).unwrap_or(address.len())
+        }
+        None => memchr::memchr(b'%', address).unwrap_or(address.len()),
+    };
+    address.get(..end).unwrap_or(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_port;
+
+    #[test]
+    fn takes_ports_and_zones_off() {
+        for (text, address) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1:443", "192.0.2.1"),
+            ("fe80::1%12", "fe80::1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+        ] {
+            assert_eq!(without_port(text.as_bytes()), address.as_bytes());
+        }
+    }
+}

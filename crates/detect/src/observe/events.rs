@@ -1,0 +1,78 @@
+//! Windows events and setup records.
+
+use std::borrow::Cow;
+
+use model::{Build, Family, Origin, Row, Source, Utc, WindowsEvent, server_name};
+
+use super::access;
+use super::file::FileTally;
+use super::server::ServerTally;
+use super::sightings::Hit;
+use crate::plan::Plan;
+
+/// Files one event.
+pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, file: u32, tally: &mut FileTally) {
+    tally.event(event.time);
+    if let Some(shift) = event.clock_shift_secs {
+        *tally.clock_votes.entry(shift).or_default() += 1;
+    }
+    let source = Source::part(Family::Windows, &event.channel);
+    let name = server_name(&event.computer);
+    let server = tally.server(name.as_deref());
+    server.coverage.record(&source, event.time);
+    let client = field(event, &["IpAddress", "SourceAddress", "SourceIp", "ClientAddress"]);
+    let account = field(event, &["User", "SubjectUserName", "TargetUserName"]);
+    if let (Some(time), Some(client)) = (event.time, client.filter(|_| event.event_id == 4624)) {
+        if let Some(account) =
+            field(event, &["TargetUserName"]).filter(|name| !name.ends_with('$') && !name.starts_with("HealthMailbox"))
+        {
+            let mut key = Vec::new();
+            access::key(&[account.as_bytes(), client.as_bytes()], &mut key);
+            server.logons.slot(&key).add(0, time);
+        }
+    }
+    plan.events(event, &mut |rule| {
+        let subject: Option<Cow<'_, [u8]>> =
+            plan.rule(rule).subject_field.and_then(|field| plan.event_value(rule, field, event));
+        server.sightings.record(&Hit {
+            rule: rule.at(),
+            source: &source,
+            time: event.time,
+            client: client.map(str::as_bytes),
+            subject: subject.as_deref(),
+            account: account.map(str::as_bytes),
+            request_id: None,
+            status: None,
+            bytes: 0,
+            origin: Origin { file, record: event.record, offset: event.offset },
+            raw: event.raw,
+        });
+    });
+}
+
+/// The first of these fields that says something.
+fn field<'e>(event: &'e WindowsEvent<'_>, names: &[&str]) -> Option<&'e str> {
+    names.iter().find_map(|name| event.field(name)).filter(|value| !matches!(*value, "" | "-" | "::" | "0.0.0.0"))
+}
+
+/// Builds that ExchangeSetup.log names. The version of the setup program becomes the server's only if setup succeeds,
+/// so it is a weak word.
+pub fn record_setup(server: &mut ServerTally, row: &Row<'_>, time: Utc) {
+    let Some(column) = row.schema.column("text") else { return };
+    let text = row.text(column);
+    let Ok(text) = std::str::from_utf8(&text) else { return };
+    let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest);
+    let build = |rest: &str| {
+        let length = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+        rest.get(..length)?.trim_end_matches('.').parse::<Build>().ok()
+    };
+    for (mark, weak) in [
+        ("The locally installed version is ", false),
+        ("The backup copy of the previously installed version is '", true),
+        ("Setup version: ", true),
+    ] {
+        if let Some(found) = after(mark).and_then(build) {
+            server.builds.record(found, Family::Setup, weak, time);
+        }
+    }
+}

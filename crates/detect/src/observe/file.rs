@@ -1,0 +1,154 @@
+//! What one file told: per server, and for the manifest.
+
+use std::collections::BTreeMap;
+
+use model::file::RejectCount;
+use model::{Reject, RejectReason, Utc};
+
+use super::bounded::Merge;
+use super::server::ServerTally;
+
+/// Servers told apart in one file; a collector's log names many, a forged one millions.
+const SERVERS_MAX: usize = 2_000;
+/// Fewer Sysmon records than this do not show a clock.
+const SHIFT_VOTES_MIN: u64 = 3;
+
+/// Everything seen in one file, or in a stretch of it.
+#[derive(Clone, Debug, Default)]
+pub struct FileTally {
+    /// By the name in the records; `None` where they name no server.
+    pub servers: BTreeMap<Option<String>, ServerTally>,
+    /// Rejects by reason: how many, and the first.
+    pub rejects: BTreeMap<RejectReason, (u64, u64, u64)>,
+    /// First and last event.
+    pub span: Option<(Utc, Utc)>,
+    /// By how many seconds records say that they are off, and how many say so.
+    pub clock_votes: BTreeMap<i64, u64>,
+}
+
+impl FileTally {
+    /// The tally of a server named in a record.
+    pub fn server(&mut self, name: Option<&str>) -> &mut ServerTally {
+        let key = name.map(str::to_owned);
+        let key = if self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(&key) { None } else { key };
+        self.servers.entry(key).or_default()
+    }
+
+    /// Counts a line or record that could not be read.
+    pub fn reject(&mut self, reject: Reject) {
+        let (count, record, offset) =
+            self.rejects.entry(generic(reject.reason)).or_insert((0, reject.record, reject.offset));
+        *count += 1;
+        if reject.offset < *offset {
+            (*record, *offset) = (reject.record, reject.offset);
+        }
+    }
+
+    /// Counts an event in.
+    pub fn event(&mut self, time: Option<Utc>) {
+        if let Some(time) = time {
+            self.widen(Some((time, time)));
+        }
+    }
+
+    /// Ends the file: corrects a clock that its own records contradict, and returns by how much.
+    pub fn finish(&mut self) -> i64 {
+        let total: u64 = self.clock_votes.values().sum();
+        let shift = self
+            .clock_votes
+            .iter()
+            .max_by_key(|(shift, votes)| (**votes, -shift.abs()))
+            .filter(|(_, votes)| **votes >= SHIFT_VOTES_MIN && **votes * 10 >= total * 9)
+            .map_or(0, |(shift, _)| *shift);
+        for server in self.servers.values_mut() {
+            if shift != 0 {
+                server.shift(-shift);
+            }
+            server.coverage.count_file();
+        }
+        self.span = self.span.map(|(first, last)| (first.plus_secs(-shift), last.plus_secs(-shift)));
+        -shift
+    }
+
+    /// Rejects in words, most frequent first.
+    pub fn reasons(&self) -> Vec<RejectCount> {
+        let mut reasons: Vec<RejectCount> = self
+            .rejects
+            .iter()
+            .map(|(reason, (count, first_record, first_offset))| RejectCount {
+                reason: words(reason),
+                count: *count,
+                first_record: *first_record,
+                first_offset: *first_offset,
+            })
+            .collect();
+        reasons.sort_by(|a, b| (b.count, &a.reason).cmp(&(a.count, &b.reason)));
+        reasons
+    }
+
+    /// The source of most records.
+    pub fn main_source(&self) -> Option<String> {
+        let mut sources: BTreeMap<String, u64> = BTreeMap::new();
+        for (source, records) in self.servers.values().flat_map(|server| server.coverage.records()) {
+            *sources.entry(source.to_string()).or_default() += records;
+        }
+        let most = sources.into_iter().max_by_key(|(name, count)| (*count, std::cmp::Reverse(name.clone())));
+        most.map(|(name, _)| name)
+    }
+
+    /// The server that most records name.
+    pub fn main_server(&self) -> Option<String> {
+        let most = self.servers.iter().filter(|(name, _)| name.is_some());
+        most.max_by_key(|(name, tally)| (tally.named_by_exchange, std::cmp::Reverse((*name).clone())))
+            .and_then(|(name, _)| name.clone())
+    }
+
+    fn widen(&mut self, span: Option<(Utc, Utc)>) {
+        self.span = match (self.span, span) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, other) => one.or(other),
+        };
+    }
+}
+
+impl Merge for FileTally {
+    fn merge(&mut self, other: Self) {
+        for (name, server) in other.servers {
+            let name = if self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(&name) { None } else { name };
+            self.servers.entry(name).or_default().merge(server);
+        }
+        for (reason, (count, record, offset)) in other.rejects {
+            let mine = self.rejects.entry(reason).or_insert((0, record, offset));
+            mine.0 += count;
+            if offset < mine.2 {
+                (mine.1, mine.2) = (record, offset);
+            }
+        }
+        self.widen(other.span);
+        for (shift, votes) in other.clock_votes {
+            *self.clock_votes.entry(shift).or_default() += votes;
+        }
+    }
+}
+
+/// Counts of cells vary from line to line; the number found is not part of the reason.
+fn generic(reason: RejectReason) -> RejectReason {
+    match reason {
+        RejectReason::FieldCount { expected, .. } => RejectReason::FieldCount { expected, found: 0 },
+        other => other,
+    }
+}
+
+fn words(reason: &RejectReason) -> String {
+    match reason {
+        RejectReason::NoColumns => "no column names known".into(),
+        RejectReason::FieldCount { expected, .. } => format!("another number of cells than the {expected} columns"),
+        RejectReason::Quoting => "quotes that do not close".into(),
+        RejectReason::Time => "no readable time".into(),
+        RejectReason::NotAnEvent => "not an event".into(),
+        RejectReason::TooLong => "longer than the limit".into(),
+        RejectReason::Binary => "binary".into(),
+        RejectReason::Damaged(what) => format!("damaged: {what}"),
+        RejectReason::Truncated => "cut off at the end of the file".into(),
+    }
+}

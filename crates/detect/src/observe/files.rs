@@ -1,0 +1,145 @@
+//! Files that tell something by being there: pages of web folders, configuration, dumps, archives.
+
+use std::borrow::Cow;
+
+use model::file::Kind;
+use model::observation::{Belongs, FileSeen};
+use model::{Family, Origin, Source};
+
+use super::file::FileTally;
+use super::observer::FileFacts;
+use super::sightings::Hit;
+use crate::pack::IndicatorKind;
+use crate::plan::{FileFields, Plan, RuleIndex};
+
+/// Bytes of a page or configuration file that rules look into.
+pub const CONTENT_BYTES_MAX: usize = 1 << 20;
+
+/// What is known of a file that is no log.
+pub struct FileContent<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes in all.
+    pub size: u64,
+    /// Lower-case hex.
+    pub sha256: Option<&'a str>,
+    /// Its beginning as UTF-8, for kinds that rules look into.
+    pub content: &'a [u8],
+}
+
+/// Looks at one file that is no log.
+#[must_use]
+pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> FileTally {
+    let path = facts.on_server.as_str();
+    let name = path.rsplit('\\').next().unwrap_or(path);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let in_web_folder = exchange::url_of_path(path);
+    let belongs = exchange::file_belongs(path, file.sha256).unwrap_or(Belongs::Unknown);
+    let mut tally = FileTally::default();
+    let size = file.size.to_string();
+    let belongs_word = match belongs {
+        Belongs::Known => "known",
+        Belongs::PathOnly => "path-only",
+        Belongs::Unknown => "unknown",
+    };
+    let all: [(&str, &[u8]); 9] = [
+        ("path", path.as_bytes()),
+        ("name", name.as_bytes()),
+        ("extension", extension.as_bytes()),
+        ("url", in_web_folder.as_deref().unwrap_or_default().as_bytes()),
+        ("size", size.as_bytes()),
+        ("sha256", file.sha256.unwrap_or_default().as_bytes()),
+        ("belongs", belongs_word.as_bytes()),
+        ("kind", kind_word(file.kind).as_bytes()),
+        ("content", file.content),
+    ];
+    let said = all.into_iter().filter(|(_, value)| !value.is_empty());
+    let fields = FileFields { fields: said.map(|(name, value)| (name, Cow::Borrowed(value))).collect() };
+    let mut rules = Vec::new();
+    plan.file(&fields, &mut |rule| rules.push(rule));
+    rules.extend(known_by(plan, path, name, file.sha256));
+    let source = Source::whole(Family::File);
+    let server = tally.server(None);
+    for rule in rules {
+        server.sightings.record(&Hit {
+            rule: rule.at(),
+            source: &source,
+            time: None,
+            client: None,
+            subject: Some(path.as_bytes()),
+            account: None,
+            request_id: None,
+            status: None,
+            bytes: 0,
+            origin: Origin { file: facts.file, record: 0, offset: 0 },
+            raw: file.content,
+        });
+    }
+    let is_page = matches!(file.kind, Kind::WebFile | Kind::CompiledPage);
+    server.web_folders = is_page && in_web_folder.is_some();
+    // Exchange's own pages are thousands and tell nothing.
+    if is_page && belongs != Belongs::Known {
+        server.files.push(FileSeen {
+            file: facts.file,
+            path: path.to_owned(),
+            url: in_web_folder,
+            sha256: file.sha256.map(str::to_owned),
+            size: file.size,
+            belongs,
+        });
+    }
+    if file.kind == Kind::Executable && name == "exsetup.exe" {
+        server.builds.undated.extend(file_version(file.content));
+    }
+    tally
+}
+
+/// Indicators that name this file.
+fn known_by(plan: &Plan, path: &str, name: &str, sha256: Option<&str>) -> Vec<RuleIndex> {
+    let indicators = plan.indicators();
+    let by_hash = sha256.map_or(&[][..], |sha256| indicators.find(IndicatorKind::Sha256, sha256));
+    let by_path = indicators.find(IndicatorKind::Path, path);
+    let by_name = indicators.find(IndicatorKind::FileName, name);
+    by_hash.iter().chain(by_path).chain(by_name).map(|(rule, _)| *rule).collect()
+}
+
+/// The file version of a Windows executable, from its version resource: UTF-16 text `FileVersion`, padding, value.
+fn file_version(bytes: &[u8]) -> Option<model::Build> {
+    let key: Vec<u8> = "FileVersion".bytes().flat_map(|byte| [byte, 0]).collect();
+    let at = memchr::memmem::find(bytes, &key)? + key.len();
+    let text: String = bytes
+        .get(at..)?
+        .chunks_exact(2)
+        .take(32)
+        .filter_map(|pair| pair.first().copied())
+        .skip_while(|byte| *byte == 0)
+        .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
+        .map(char::from)
+        .collect();
+    text.parse().ok()
+}
+
+fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::WebFile => "web-file",
+        Kind::CompiledPage => "compiled-page",
+        Kind::Configuration => "configuration",
+        Kind::ErrorReport => "error-report",
+        Kind::DirectoryExport => "directory-export",
+        Kind::Executable => "executable",
+        Kind::Container => "container",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_version;
+
+    #[test]
+    fn reads_the_version_resource() {
+        let resource: Vec<u8> = "FileVersion\0\015.01.2106.002\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(file_version(&resource).map(|build| build.to_string()).as_deref(), Some("15.1.2106.2"));
+        assert_eq!(file_version(b"MZ"), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! The observers: what needs every event, beside the rules that need few.
+//!
+//! An [`Observer`] takes the events of one stretch of one file; what it tallied is merged per file ([`FileTally`]) and
+//! over all files ([`Tally`]). Nothing depends on how files were cut or in which order they came, and nothing grows
+//! without bound.
+
+mod access;
+mod afterwards;
+mod bounded;
+mod builds;
+mod columns;
+mod coverage;
+mod events;
+mod file;
+mod files;
+mod join;
+mod kept;
+mod observer;
+mod pages;
+mod server;
+mod sightings;
+mod tally;
+
+pub use afterwards::conclude;
+pub use bounded::Merge;
+pub use file::FileTally;
+pub use files::{CONTENT_BYTES_MAX, FileContent, observe_file};
+pub use join::{Join, JoinObserver};
+pub use kept::RAW_BYTES_MAX;
+pub use observer::{FileFacts, Observer, TimeRange};
+pub use tally::{Tally, UNNAMED};

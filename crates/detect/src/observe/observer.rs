@@ -1,0 +1,394 @@
+//! Takes the events of one stretch of one file: rules and observers in one pass.
+
+use std::sync::Arc;
+
+use model::observation::Belongs;
+use model::{Family, Origin, Reject, Row, Schema, Sink, Source, Utc, WindowsEvent, server_name};
+
+use super::columns::{Columns, is_empty};
+use super::file::FileTally;
+use super::pages::{Request, is_command, page_of};
+use super::server::ServerTally;
+use super::sightings::Hit;
+use super::{access, events};
+use crate::pack::IndicatorKind;
+use crate::plan::{Binding, Plan, RowPlan, RuleIndex};
+
+/// What is known of a file before it is read.
+#[derive(Clone, Debug, Default)]
+pub struct FileFacts {
+    /// Its number in the manifest.
+    pub file: u32,
+    /// Path on the server, lower case, backslashes.
+    pub on_server: String,
+}
+
+/// Times outside are read and counted, not judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TimeRange {
+    /// First moment that counts.
+    pub from: Option<Utc>,
+    /// First moment that does not count any more.
+    pub until: Option<Utc>,
+}
+
+impl TimeRange {
+    /// Does a record of this time count? One without a time does.
+    #[must_use]
+    pub fn contains(&self, time: Option<Utc>) -> bool {
+        let Some(time) = time else { return true };
+        self.from.is_none_or(|from| from <= time) && self.until.is_none_or(|until| time < until)
+    }
+}
+
+/// See the module.
+pub struct Observer<'p> {
+    plan: &'p Plan,
+    facts: &'p FileFacts,
+    range: TimeRange,
+    tally: FileTally,
+    bound: Option<Bound<'p>>,
+    /// Rules that the literals of the block point to, with the offset at which each literal ends; ascending.
+    candidates: Vec<(usize, RuleIndex)>,
+    next_candidate: usize,
+    scanned: Option<Family>,
+    here: Here,
+    scratch: Vec<u8>,
+    key: Vec<u8>,
+    rules: Vec<RuleIndex>,
+}
+
+/// The columns in force and what they mean.
+struct Bound<'p> {
+    schema: Arc<Schema>,
+    columns: Columns,
+    rules: Option<(&'p RowPlan, Binding)>,
+}
+
+/// Server and source of the last row: they seldom change from row to row.
+#[derive(Default)]
+pub(super) struct Here {
+    server_cell: Vec<u8>,
+    server: Option<String>,
+    part_cell: Vec<u8>,
+    source: Option<Source>,
+    client_cell: Vec<u8>,
+    /// Indicators that name the client, with the times between which they hold.
+    known_client: Vec<(RuleIndex, Option<Utc>, Option<Utc>)>,
+}
+
+impl<'p> Observer<'p> {
+    /// `family` is what the block to come holds, as far as its header tells.
+    #[must_use]
+    pub fn new(plan: &'p Plan, facts: &'p FileFacts, range: TimeRange, family: Option<Family>) -> Self {
+        Self {
+            plan,
+            facts,
+            range,
+            tally: FileTally::default(),
+            bound: None,
+            candidates: Vec::new(),
+            next_candidate: 0,
+            scanned: family,
+            here: Here::default(),
+            scratch: Vec::new(),
+            key: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+
+    /// What was seen.
+    #[must_use]
+    pub fn finish(self) -> FileTally {
+        self.tally
+    }
+
+    fn bind(&mut self, schema: &Arc<Schema>) {
+        if self.bound.as_ref().is_some_and(|bound| Arc::ptr_eq(&bound.schema, schema)) {
+            return;
+        }
+        let rules = self.plan.rows(&schema.family).map(|rows| (rows, rows.bind(schema)));
+        self.bound = Some(Bound { schema: Arc::clone(schema), columns: Columns::of(schema), rules });
+        self.here = Here::default();
+    }
+
+    /// The rules whose literals stand in this row, and those that have none.
+    fn candidates_of(&mut self, row: &Row<'_>, rows: &RowPlan) {
+        self.rules.clear();
+        self.rules.extend_from_slice(rows.unfiltered());
+        if self.scanned == Some(row.schema.family) {
+            let end = row.in_block + row.line.len();
+            while let Some((at, rule)) = self.candidates.get(self.next_candidate).filter(|(at, _)| *at <= end) {
+                if *at > row.in_block {
+                    self.rules.push(*rule);
+                }
+                self.next_candidate += 1;
+            }
+        } else {
+            // The family changed inside the block: search this row by itself.
+            let mut found = Vec::new();
+            rows.scan_block(row.line, &mut found);
+            self.rules.extend(found.into_iter().map(|(_, rule)| rule));
+        }
+        self.rules.sort_unstable();
+        self.rules.dedup();
+    }
+
+    fn observe(&mut self, row: &Row<'_>, bound: &Bound<'_>) {
+        let columns = &bound.columns;
+        self.here.locate(row, columns, &self.facts.on_server);
+        let client = columns.client(row);
+        self.here.recognise(client, self.plan);
+        let Some(source) = &self.here.source else { return };
+        let server = self.tally.server(self.here.server.as_deref());
+        server.named_by_exchange += u64::from(self.here.server.is_some());
+        server.coverage.record(source, row.time);
+        let origin = Origin { file: self.facts.file, record: row.number, offset: row.offset };
+        let mut record = |rule: RuleIndex, subject: Option<&[u8]>| {
+            server.sightings.record(&Hit {
+                rule: rule.at(),
+                source,
+                time: row.time,
+                client,
+                subject: subject.filter(|cell| !is_empty(cell)),
+                account: columns.cell(row, columns.account),
+                request_id: columns.request_id(row),
+                status: columns.status(row),
+                bytes: columns.number(row, columns.bytes).unwrap_or(0),
+                origin,
+                raw: row.line,
+            });
+        };
+        if let Some((rows, binding)) = &bound.rules {
+            for rule in self.rules.iter().filter(|rule| rows.matches(**rule, binding, row)) {
+                let field = self.plan.rule(*rule).subject_field;
+                let subject = field.and_then(|field| rows.value(field, binding, row));
+                record(*rule, subject.as_deref());
+            }
+        }
+        for (rule, from, until) in &self.here.known_client {
+            if (TimeRange { from: *from, until: *until }).contains(row.time) {
+                record(*rule, None);
+            }
+        }
+        if let Some(time) = row.time {
+            record_build(server, row, columns, time);
+            record_access(server, row, columns, time, &mut self.key);
+            record_page(server, row, columns, time, origin, &mut self.scratch);
+        }
+    }
+}
+
+impl Sink for Observer<'_> {
+    fn block(&mut self, bytes: &[u8]) {
+        self.candidates.clear();
+        self.next_candidate = 0;
+        if let Some(rows) = self.scanned.and_then(|family| self.plan.rows(&family)) {
+            rows.scan_block(bytes, &mut self.candidates);
+        }
+    }
+
+    fn row(&mut self, row: &Row<'_>) {
+        self.bind(row.schema);
+        let Some(bound) = self.bound.take() else { return };
+        if let Some((rows, _)) = &bound.rules {
+            self.candidates_of(row, rows);
+        }
+        if self.range.contains(row.time) {
+            self.tally.event(row.time);
+            self.observe(row, &bound);
+        }
+        self.bound = Some(bound);
+    }
+
+    fn event(&mut self, event: &WindowsEvent<'_>) {
+        if self.range.contains(event.time) {
+            events::observe(event, self.plan, self.facts.file, &mut self.tally);
+        }
+    }
+
+    fn reject(&mut self, reject: Reject) {
+        self.tally.reject(reject);
+    }
+}
+
+impl Here {
+    pub(super) fn server(&self) -> Option<&str> {
+        self.server.as_deref()
+    }
+
+    pub(super) fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+
+    fn recognise(&mut self, client: Option<&[u8]>, plan: &Plan) {
+        let client = client.unwrap_or_default();
+        if client == self.client_cell {
+            return;
+        }
+        self.client_cell = client.to_vec();
+        self.known_client.clear();
+        if let Ok(client) = std::str::from_utf8(client) {
+            let known = plan.indicators().find(IndicatorKind::Ip, client);
+            self.known_client.extend(known.iter().map(|(rule, indicator)| (*rule, indicator.from, indicator.until)));
+        }
+    }
+
+    pub(super) fn locate(&mut self, row: &Row<'_>, columns: &Columns, on_server: &str) {
+        let cell = columns.server.map(|at| row.raw(at)).unwrap_or_default();
+        if cell != self.server_cell {
+            self.server_cell = cell.to_vec();
+            self.server = server_name(&String::from_utf8_lossy(cell));
+        }
+        let part = match columns.family {
+            Family::HttpProxy => columns.protocol,
+            Family::Iis => columns.port,
+            _ => None,
+        };
+        let cell = part.map(|at| row.raw(at)).unwrap_or_default();
+        if self.source.is_none() || cell != self.part_cell {
+            self.part_cell = cell.to_vec();
+            self.source = Some(source(row, columns, on_server));
+        }
+    }
+}
+
+/// `httpproxy/Ecp`, `iis/W3SVC1`: a site by its folder, a protocol by its column or folder.
+fn source(row: &Row<'_>, columns: &Columns, on_server: &str) -> Source {
+    let by_row = || columns.part(row).filter(|part| part.len() <= 32).map(|part| Source::part(columns.family, &part));
+    let by_path = || match columns.family {
+        Family::Iis => site(on_server).map(|site| Source::part(Family::Iis, &site)),
+        Family::HttpProxy => protocol(on_server).map(|protocol| Source::part(Family::HttpProxy, protocol)),
+        Family::OtherExchange => {
+            Some(Source::part(Family::OtherExchange, &row.schema.log_type)).filter(|_| !row.schema.log_type.is_empty())
+        }
+        _ => None,
+    };
+    let found = if columns.family == Family::Iis { by_path().or_else(by_row) } else { by_row().or_else(by_path) };
+    found.unwrap_or_else(|| columns.source())
+}
+
+/// `W3SVC1` from `…\w3svc1\u_ex210303.log`, `iis_w3svc1_logs\…` or `u_ex210303-w3svc1.log`.
+fn site(on_server: &str) -> Option<String> {
+    let at = on_server.rfind("w3svc")?;
+    let digits: String = on_server.get(at + 5..)?.chars().take_while(char::is_ascii_digit).take(9).collect();
+    (!digits.is_empty()).then(|| format!("W3SVC{digits}"))
+}
+
+/// Protocol folders of HttpProxy, also as Microsoft's ExchangeLogCollector names them.
+fn protocol(on_server: &str) -> Option<&'static str> {
+    const FOLDERS: [(&str, &str); 20] = [
+        (r"\autodiscover\", "Autodiscover"),
+        (r"\eas\", "Eas"),
+        (r"\ecp\", "Ecp"),
+        (r"\ews\", "Ews"),
+        (r"\mapi\", "Mapi"),
+        (r"\oab\", "Oab"),
+        (r"\owa\", "Owa"),
+        (r"\owacalendar\", "OwaCalendar"),
+        (r"\powershell\", "PowerShell"),
+        (r"\rpchttp\", "RpcHttp"),
+        ("autod_proxy_logs", "Autodiscover"),
+        ("eas_proxy_logs", "Eas"),
+        ("ecp_proxy_logs", "Ecp"),
+        ("ews_proxy_logs", "Ews"),
+        ("mapi_proxy_logs", "Mapi"),
+        ("oab_proxy_logs", "Oab"),
+        ("owa_proxy_logs", "Owa"),
+        ("owa_proxy_calendar_logs", "OwaCalendar"),
+        ("powershell_proxy_logs", "PowerShell"),
+        ("rca_proxy_logs", "RpcHttp"),
+    ];
+    FOLDERS.iter().find(|(folder, _)| on_server.contains(folder)).map(|(_, protocol)| *protocol)
+}
+
+fn record_build(server: &mut ServerTally, row: &Row<'_>, columns: &Columns, time: Utc) {
+    if let Some(build) = columns.build(row) {
+        server.builds.record(build, columns.family, false, time);
+    } else if let Some(build) = columns.version {
+        server.builds.record(build, columns.family, true, time);
+    } else if let Some(build) = columns.event_data.and_then(|at| build_in_cell(row.raw(at))) {
+        server.builds.record(build, columns.family, true, time);
+    } else if columns.family == Family::Setup {
+        events::record_setup(server, row, time);
+    }
+}
+
+/// `S:BLD=15.1.2375.7` of the ECP logs.
+fn build_in_cell(cell: &[u8]) -> Option<model::Build> {
+    let at = [&b"S:BLD="[..], b"S:Bld="].into_iter().find_map(|mark| memchr::memmem::find(cell, mark))?;
+    let rest = cell.get(at + 6..)?;
+    let length = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    std::str::from_utf8(rest.get(..length)?).ok()?.parse().ok()
+}
+
+/// Health mailboxes make most of the traffic and are nobody.
+fn is_probe(account: &[u8]) -> bool {
+    memchr::memmem::find(account, b"HealthMailbox").is_some()
+}
+
+fn record_access(server: &mut ServerTally, row: &Row<'_>, columns: &Columns, time: Utc, key: &mut Vec<u8>) {
+    let Some(account) = columns.cell(row, columns.account).filter(|account| !is_probe(account)) else { return };
+    let Some(client) = columns.client(row) else { return };
+    if !matches!(columns.status(row), Some(200..=399) | None) {
+        return;
+    }
+    access::key(&[account, client], key);
+    server.logons.slot(key).add(0, time);
+    let bytes = columns.number(row, columns.bytes).unwrap_or(0);
+    let mailbox = match columns.family {
+        Family::Ews | Family::MapiHttp => columns.mailbox.iter().find_map(|at| columns.cell(row, Some(*at))),
+        Family::HttpProxy if matches!(columns.cell(row, columns.protocol), Some(b"Ews" | b"Mapi" | b"Eas")) => {
+            Some(account)
+        }
+        _ => None,
+    };
+    if let Some(mailbox) = mailbox.filter(|mailbox| !is_probe(mailbox)) {
+        access::key(&[mailbox, account, client, columns.family.name().as_bytes()], key);
+        server.mailboxes.slot(key).add(bytes, time);
+    }
+}
+
+fn record_page(
+    server: &mut ServerTally,
+    row: &Row<'_>,
+    columns: &Columns,
+    time: Utc,
+    origin: Origin,
+    scratch: &mut Vec<u8>,
+) {
+    if columns.family != Family::Iis {
+        return;
+    }
+    let (Some(stem), Some(client)) = (columns.cell(row, columns.stem), columns.client(row)) else { return };
+    let Some(page) = page_of(stem, scratch) else { return };
+    let Ok(text) = std::str::from_utf8(page) else { return };
+    let is_post = columns.cell(row, columns.method).is_some_and(|method| method.eq_ignore_ascii_case(b"POST"));
+    if is_exchanges_own(text, is_post) {
+        return;
+    }
+    let request = Request {
+        client,
+        account: columns.cell(row, columns.account),
+        status: columns.status(row).unwrap_or(0),
+        is_post,
+        has_referrer: columns.cell(row, columns.referrer).is_some(),
+        is_command: columns.cell(row, columns.query).is_some_and(is_command),
+        time,
+        origin,
+        raw: row.line,
+    };
+    server.pages.record(page, &request);
+}
+
+/// A page of Exchange's own. In the front end's logon folders a back-end page of the same URL is no excuse for a POST:
+/// attackers name their pages after it.
+fn is_exchanges_own(page: &str, is_post: bool) -> bool {
+    let in_logon_folder =
+        || matches!(exchange::place_of_url(page), exchange::Place::OwaAuth | exchange::Place::EcpAuth);
+    let in_front_end = || {
+        exchange::file_belongs(&format!(r"\frontend\httpproxy{}", page.replace('/', r"\")), None)
+            != Some(Belongs::Unknown)
+    };
+    exchange::is_known_page(page) && (!is_post || !in_logon_folder() || in_front_end())
+}

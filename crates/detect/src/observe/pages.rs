@@ -1,0 +1,252 @@
+//! Requests to pages that are not Exchange's own.
+//!
+//! A web shell nobody has a name for still has to be asked for, over IIS, with its path in the log. Here every request
+//! to a page that a web server executes and that is in no list of Exchange's pages is added up per page and client;
+//! what it means is judged later.
+
+use model::observation::{EvidenceRecord, PageUse};
+use model::{Origin, Utc};
+
+use super::access::Use;
+use super::bounded::{Bounded, Merge};
+use super::kept::Kept;
+
+/// Pages told apart per server; answered pages and others are counted apart, so that a flood of 404s hides nothing.
+const PAGES_MAX: usize = 1_000;
+/// Clients told apart per page.
+const CLIENTS_MAX: usize = 24;
+/// Longer paths are cut: they are no pages.
+const PAGE_BYTES_MAX: usize = 512;
+
+/// One request, as far as it matters here.
+pub struct Request<'a> {
+    pub client: &'a [u8],
+    pub account: Option<&'a [u8]>,
+    pub status: u16,
+    pub is_post: bool,
+    pub has_referrer: bool,
+    pub is_command: bool,
+    pub time: Utc,
+    pub origin: Origin,
+    pub raw: &'a [u8],
+}
+
+#[derive(Clone, Debug, Default)]
+struct Clients(Bounded<Requests>);
+
+#[derive(Clone, Debug, Default)]
+struct Requests {
+    all: Use,
+    posts: u64,
+    referred: u64,
+    commands: u64,
+    not_found: Use,
+    account: Option<Box<[u8]>>,
+    kept: Kept<4, 2>,
+}
+
+/// Requests per page, answered (200) and not.
+#[derive(Clone, Debug)]
+pub struct PageTally {
+    answered: Bounded<Clients>,
+    others: Bounded<Clients>,
+}
+
+impl Default for PageTally {
+    fn default() -> Self {
+        Self { answered: Bounded::new(PAGES_MAX), others: Bounded::new(PAGES_MAX) }
+    }
+}
+
+impl Default for Bounded<Requests> {
+    fn default() -> Self {
+        Self::new(CLIENTS_MAX)
+    }
+}
+
+impl PageTally {
+    /// Adds a request to a page ([`page_of`], in lower case).
+    pub fn record(&mut self, page: &[u8], request: &Request<'_>) {
+        let half = if request.status == 200 { &mut self.answered } else { &mut self.others };
+        let requests = half.slot(page).0.slot(request.client);
+        requests.all.add(0, request.time);
+        requests.posts += u64::from(request.is_post);
+        requests.referred += u64::from(request.has_referrer);
+        requests.commands += u64::from(request.is_command);
+        if request.status == 404 {
+            requests.not_found.add(0, request.time);
+        }
+        requests.account = smaller(requests.account.take(), request.account);
+        if requests.kept.wants(Some(request.time)) {
+            requests.kept.offer(Some(request.time), request.origin, request.raw);
+        }
+    }
+
+    pub fn shift(&mut self, secs: i64) {
+        let clients = self.answered.values_mut().chain(self.others.values_mut());
+        for requests in clients.flat_map(|clients| clients.0.values_mut()) {
+            requests.all.shift(secs);
+            requests.not_found.shift(secs);
+            requests.kept.records_mut().for_each(|record| record.time = record.time.map(|time| time.plus_secs(secs)));
+        }
+    }
+
+    /// One entry per page and client. Clients beyond the limit stand together as `(other clients)`.
+    pub fn into_uses(self) -> Vec<PageUse> {
+        let (mut answered, mut others) = (rows(self.answered), rows(self.others));
+        let keys: std::collections::BTreeSet<_> = answered.keys().chain(others.keys()).cloned().collect();
+        keys.into_iter()
+            .filter_map(|key| {
+                let (page, client) = key.clone();
+                page_use(page, client, answered.remove(&key), others.remove(&key))
+            })
+            .collect()
+    }
+}
+
+impl Merge for PageTally {
+    fn merge(&mut self, other: Self) {
+        self.answered.merge(other.answered);
+        self.others.merge(other.others);
+    }
+}
+
+impl Merge for Clients {
+    fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+}
+
+impl Merge for Requests {
+    fn merge(&mut self, other: Self) {
+        self.all.merge(other.all);
+        self.posts += other.posts;
+        self.referred += other.referred;
+        self.commands += other.commands;
+        self.not_found.merge(other.not_found);
+        self.account = smaller(self.account.take(), other.account.as_deref());
+        self.kept.merge(other.kept);
+    }
+}
+
+/// Any one account will do, as long as it is the same in every order.
+fn smaller(mine: Option<Box<[u8]>>, theirs: Option<&[u8]>) -> Option<Box<[u8]>> {
+    match (mine, theirs) {
+        (Some(mine), Some(theirs)) if theirs < &*mine => Some(theirs.into()),
+        (None, Some(theirs)) => Some(theirs.into()),
+        (mine, _) => mine,
+    }
+}
+
+type Rows = std::collections::BTreeMap<(String, String), Requests>;
+
+fn rows(half: Bounded<Clients>) -> Rows {
+    let (pages, _) = half.into_parts();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut rows = Rows::new();
+    for (page, clients) in pages {
+        let (clients, rest) = clients.0.into_parts();
+        rows.extend(clients.into_iter().map(|(client, requests)| ((text(&page), text(&client)), requests)));
+        rows.extend(rest.map(|requests| ((text(&page), "(other clients)".to_owned()), requests)));
+    }
+    rows
+}
+
+fn page_use(page: String, client: String, answered: Option<Requests>, others: Option<Requests>) -> Option<PageUse> {
+    let (answered, others) = (answered.unwrap_or_default(), others.unwrap_or_default());
+    let mut all = answered.all;
+    all.merge(others.all);
+    let (first, last) = all.span()?;
+    let (first_answered, last_answered) = answered.all.span().unzip();
+    let not_found = others.not_found.span();
+    let account = smaller(answered.account, others.account.as_deref());
+    let mut evidence: Vec<EvidenceRecord> = answered.kept.into_records();
+    if evidence.len() < 4 {
+        evidence.extend(others.kept.into_records());
+    }
+    Some(PageUse {
+        page,
+        client,
+        account: account.map(|account| String::from_utf8_lossy(&account).into_owned()),
+        requests: all.requests(),
+        answered: answered.all.requests(),
+        posts_answered: answered.posts,
+        not_found: others.not_found.requests(),
+        referred: answered.referred + others.referred,
+        commands: answered.commands + others.commands,
+        first,
+        last,
+        first_answered,
+        last_answered,
+        gone: not_found.and_then(|(_, last)| last_answered.filter(|answered| last > *answered).map(|_| last)),
+        evidence,
+    })
+}
+
+/// The page that a URL path asks for: the path up to the first name that a web server would execute. `None` for
+/// everything else. The page is given in lower case in `scratch`.
+pub fn page_of<'s>(stem: &[u8], scratch: &'s mut Vec<u8>) -> Option<&'s [u8]> {
+    const EXECUTED: [&[u8]; 13] = [
+        b"aspx", b"ashx", b"asmx", b"asax", b"ascx", b"asp", b"asa", b"svc", b"cer", b"soap", b"cshtml", b"php", b"jsp",
+    ];
+    let stem = stem.get(..PAGE_BYTES_MAX).unwrap_or(stem);
+    let end = memchr::memchr_iter(b'.', stem).find_map(|dot| {
+        let rest = stem.get(dot + 1..)?;
+        let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let extension = rest.get(..length)?;
+        let ends = matches!(rest.get(length), None | Some(b'/' | b';' | b':' | b'.'));
+        (ends && EXECUTED.iter().any(|known| extension.eq_ignore_ascii_case(known))).then_some(dot + 1 + length)
+    })?;
+    scratch.clear();
+    scratch.extend(stem.get(..end)?.iter().map(u8::to_ascii_lowercase));
+    Some(scratch)
+}
+
+/// Does a query look like orders to a shell rather than like a web application's parameters?
+pub fn is_command(query: &[u8]) -> bool {
+    const MARKS: [&[u8]; 16] = [
+        b"cmd=",
+        b"exec",
+        b"whoami",
+        b"powershell",
+        b"net+user",
+        b"net%20user",
+        b"net+group",
+        b"command=",
+        b"ipconfig",
+        b"tasklist",
+        b"nltest",
+        b"dsquery",
+        b"c%3a%5c",
+        b"cmd.exe",
+        b"cmd+/c",
+        b"cmd%20/c",
+    ];
+    if query.len() < 4 {
+        return false;
+    }
+    let lower = query.get(..8 * 1024).unwrap_or(query).to_ascii_lowercase();
+    MARKS.iter().any(|mark| memchr::memmem::find(&lower, mark).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::page_of;
+
+    #[test]
+    fn finds_the_page_in_a_path() {
+        let mut scratch = Vec::new();
+        for (stem, page) in [
+            ("/owa/auth/X.ASPX", Some("/owa/auth/x.aspx")),
+            ("/a.aspx/more/path", Some("/a.aspx")),
+            ("/ecp/y.js", None),
+            ("/a.aspx.txt", Some("/a.aspx")),
+            ("/owa/15.1.2106.2/x.js", None),
+            ("/ecp/DDI/DDIService.svc/SetObject", Some("/ecp/ddi/ddiservice.svc")),
+            ("/", None),
+            ("", None),
+        ] {
+            assert_eq!(page_of(stem.as_bytes(), &mut scratch), page.map(str::as_bytes), "{stem}");
+        }
+    }
+}

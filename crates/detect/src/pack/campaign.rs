@@ -1,0 +1,129 @@
+//! `pack.toml`: the campaign.
+
+use model::Utc;
+use model::campaign::{Campaign, Need};
+use serde::Deserialize;
+
+use super::text;
+
+/// What `pack.toml` says.
+pub(super) struct Manifest {
+    pub(super) version: String,
+    pub(super) campaign: Option<Campaign>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    id: String,
+    name: String,
+    version: String,
+    /// Rules that fit any campaign: the pack describes none.
+    #[serde(default)]
+    general: bool,
+    #[serde(default)]
+    cves: Vec<String>,
+    #[serde(default)]
+    entry_cves: Vec<String>,
+    first_use: Option<String>,
+    first_use_basis: Option<String>,
+    public: Option<String>,
+    #[serde(default)]
+    tell_apart: String,
+    #[serde(default)]
+    limits: Vec<String>,
+    #[serde(default)]
+    sources: Vec<String>,
+    #[serde(default)]
+    needs: Vec<WrittenNeed>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenNeed {
+    any_of: Vec<String>,
+    settle: String,
+}
+
+pub(super) fn read(id: &str, sha256: &str, files: &[(&str, &[u8])]) -> Result<Manifest, String> {
+    let bytes = files.iter().find(|(path, _)| *path == "pack.toml").map(|(_, bytes)| *bytes).ok_or("is missing")?;
+    let written: Written = toml::from_str(text(bytes)?).map_err(|error| error.to_string())?;
+    if written.id != id {
+        return Err(format!("its id is `{}`, but its folder is `{id}`", written.id));
+    }
+    let version = written.version.clone();
+    let campaign = if written.general { None } else { Some(campaign(written, sha256)?) };
+    Ok(Manifest { version, campaign })
+}
+
+fn campaign(written: Written, sha256: &str) -> Result<Campaign, String> {
+    if let Some(stray) = written.entry_cves.iter().find(|cve| !written.cves.contains(cve)) {
+        return Err(format!("`{stray}` of entry_cves is not among cves"));
+    }
+    if written.needs.iter().any(|need| need.any_of.is_empty()) {
+        return Err("a need without sources can never be met".into());
+    }
+    Ok(Campaign {
+        id: written.id,
+        name: written.name,
+        version: written.version,
+        sha256: sha256.to_owned(),
+        cves: written.cves,
+        entry_cves: written.entry_cves,
+        first_use: time("first_use", written.first_use.as_deref())?,
+        first_use_basis: written.first_use_basis.ok_or("first_use_basis is missing")?,
+        public: time("public", written.public.as_deref())?,
+        tell_apart: written.tell_apart,
+        needs: written.needs.into_iter().map(|need| Need { any_of: need.any_of, settle: need.settle }).collect(),
+        limits: written.limits,
+        sources: written.sources,
+    })
+}
+
+fn time(key: &str, written: Option<&str>) -> Result<Utc, String> {
+    let written = written.ok_or_else(|| format!("{key} is missing"))?;
+    Utc::parse(written.as_bytes()).ok_or_else(|| format!("{key} `{written}` is no date"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    const CAMPAIGN: &str = r#"
+id = "p"
+name = "P"
+version = "1"
+cves = ["CVE-2021-26855", "CVE-2021-27065"]
+entry_cves = ["CVE-2021-26855"]
+first_use = "2021-01-03"
+first_use_basis = "first known exploitation"
+public = "2021-03-02"
+[[needs]]
+any_of = ["httpproxy/Ecp"]
+settle = "collect it"
+"#;
+
+    fn campaign(text: &str) -> Result<model::campaign::Campaign, String> {
+        read("p", "00", &[("pack.toml", text.as_bytes())]).map(|manifest| manifest.campaign.unwrap())
+    }
+
+    #[test]
+    fn reads_a_campaign() {
+        let campaign = campaign(CAMPAIGN).unwrap();
+        assert_eq!(campaign.first_use.to_string(), "2021-01-03T00:00:00Z");
+        assert_eq!(campaign.needs[0].any_of, ["httpproxy/Ecp"]);
+    }
+
+    #[test]
+    fn refuses_what_would_be_misread() {
+        for (from, to) in [
+            ("2021-01-03", "January"),
+            ("first_use_basis", "first_use_bases"),
+            ("entry_cves = [\"CVE-2021-26855\"]", "entry_cves = [\"CVE-1\"]"),
+            ("any_of = [\"httpproxy/Ecp\"]", "any_of = []"),
+            ("settle = \"collect it\"", ""),
+        ] {
+            assert!(campaign(&CAMPAIGN.replace(from, to)).is_err(), "{from}");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! All rules of all packs as one plan: which records can concern which rules, and whether they fit.
+//!
+//! A record is only ever tested against rules of its log source, and of those only against the ones whose required
+//! literals occur in it. Order of packs and of files in them does not matter.
+
+mod events;
+mod files;
+mod filter;
+mod indicators;
+mod members;
+mod routes;
+mod rows;
+pub mod scanner;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::assessment::PackIdentity;
+use model::campaign::{Campaign, Proves, RuleFacts, Stage};
+use model::{Family, WindowsEvent};
+
+use self::events::EventPlan;
+use self::files::FilePlan;
+use self::routes::{Route, Scope};
+use crate::pack::{IndicatorKind, Pack, PackFiles, Refusal, Syntax, WrittenRule};
+use crate::sigma::correlation::{Correlation, CorrelationGroup, CorrelationHit};
+use crate::sigma::{Detection, FieldId, FieldNames, Reason};
+
+pub use self::files::FileFields;
+pub use self::indicators::Indicators;
+pub use self::rows::{Binding, RowPlan};
+pub use crate::sigma::RuleIndex;
+
+/// Everything that is looked for.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    facts: Vec<RuleFacts>,
+    rules: Arc<[Rule]>,
+    names: Arc<FieldNames>,
+    campaigns: Vec<Campaign>,
+    packs: Vec<PackIdentity>,
+    rows: BTreeMap<Family, RowPlan>,
+    events: EventPlan,
+    files: FilePlan,
+    correlations: Vec<Correlation>,
+    indicators: Indicators,
+}
+
+/// A rule of the plan. Correlations and indicators have no test of their own.
+#[derive(Clone, Debug, Default)]
+pub struct Rule {
+    /// The field whose value a hit is about; of a correlation, the field of the hits that it joins.
+    pub subject_field: Option<FieldId>,
+    pub(crate) detection: Option<Detection>,
+}
+
+/// A plan, and what did not make it into the plan.
+#[derive(Clone, Debug, Default)]
+pub struct Compiled {
+    /// What runs.
+    pub plan: Plan,
+    /// What does not, by name.
+    pub refusals: Vec<Refusal>,
+}
+
+impl Plan {
+    /// Compiles packs. What cannot be used exactly is refused by name, the rest runs.
+    #[must_use]
+    pub fn compile(packs: &[PackFiles]) -> Compiled {
+        let mut compiler = Compiler::default();
+        let mut sorted: Vec<&PackFiles> = packs.iter().collect();
+        sorted.sort_by(|first, second| first.id.cmp(&second.id));
+        let mut read = Vec::new();
+        for (at, files) in sorted.iter().enumerate() {
+            if at > 0 && sorted[at - 1].id == files.id {
+                compiler.refuse(&files.id, &Reason::Pack("there are two packs of this name".into()));
+                continue;
+            }
+            let (pack, refusals) = Pack::read(files);
+            compiler.refusals.extend(refusals);
+            read.extend(pack);
+        }
+        compiler.compile(read)
+    }
+
+    /// Facts of all rules, by [`RuleIndex`]: detections, then correlations, then one rule for each kind of indicator
+    /// of each pack.
+    #[must_use]
+    pub fn rules(&self) -> &[RuleFacts] {
+        &self.facts
+    }
+
+    /// The campaigns of the packs.
+    #[must_use]
+    pub fn campaigns(&self) -> &[Campaign] {
+        &self.campaigns
+    }
+
+    /// All packs, those without a campaign too.
+    #[must_use]
+    pub fn packs(&self) -> &[PackIdentity] {
+        &self.packs
+    }
+
+    /// A rule.
+    ///
+    /// # Panics
+    /// When the number is of another plan.
+    #[must_use]
+    pub fn rule(&self, rule: RuleIndex) -> &Rule {
+        &self.rules[rule.at()]
+    }
+
+    /// The names of all fields.
+    #[must_use]
+    pub fn fields(&self) -> &FieldNames {
+        &self.names
+    }
+
+    /// The rules over rows of a family, if there are any.
+    #[must_use]
+    pub fn rows(&self, family: &Family) -> Option<&RowPlan> {
+        self.rows.get(family)
+    }
+
+    /// Reports the rules that a Windows event fits, in the order of their numbers.
+    pub fn events(&self, event: &WindowsEvent<'_>, fits: &mut impl FnMut(RuleIndex)) {
+        self.events.test(event, fits);
+    }
+
+    /// The value of a field of an event, as a rule that fits it sees it.
+    #[must_use]
+    pub fn event_value<'a>(
+        &self,
+        rule: RuleIndex,
+        field: FieldId,
+        event: &'a WindowsEvent<'_>,
+    ) -> Option<Cow<'a, [u8]>> {
+        self.events.value(rule, field, event)
+    }
+
+    /// Reports the rules that a file fits, in the order of their numbers.
+    pub fn file(&self, file: &FileFields<'_>, fits: &mut impl FnMut(RuleIndex)) {
+        self.files.test(file, fits);
+    }
+
+    /// The value of a field of a file.
+    #[must_use]
+    pub fn file_value<'a>(&self, field: FieldId, file: &'a FileFields<'_>) -> Option<&'a [u8]> {
+        file.field(self.names.name(field))
+    }
+
+    /// The indicators of all packs.
+    #[must_use]
+    pub fn indicators(&self) -> &Indicators {
+        &self.indicators
+    }
+
+    /// Groups of hits that fulfil a correlation, by correlation, group and time.
+    #[must_use]
+    pub fn correlate(&self, hits: &[CorrelationHit]) -> Vec<CorrelationGroup> {
+        self.correlations.iter().flat_map(|correlation| correlation.evaluate(hits)).collect()
+    }
+}
+
+/// A plan in the making.
+#[derive(Default)]
+struct Compiler {
+    facts: Vec<RuleFacts>,
+    rules: Vec<Rule>,
+    names: FieldNames,
+    rows: BTreeMap<Family, Vec<RuleIndex>>,
+    events: Vec<(RuleIndex, Vec<Scope>)>,
+    files: Vec<RuleIndex>,
+    correlations: Vec<Correlation>,
+    refusals: Vec<Refusal>,
+    uuids: BTreeSet<String>,
+    /// Rules by pack and by each of their names.
+    by_name: BTreeMap<(String, String), RuleIndex>,
+}
+
+impl Compiler {
+    fn compile(mut self, packs: Vec<Pack>) -> Compiled {
+        for pack in &packs {
+            for rule in &pack.rules {
+                let outcome = match &rule.syntax {
+                    Syntax::Detection(syntax) => self.add_detection(pack, rule, syntax),
+                    Syntax::Correlation(_) => Ok(()),
+                };
+                outcome.unwrap_or_else(|reason| self.refuse(&rule.facts.id, &reason));
+            }
+        }
+        for pack in &packs {
+            for rule in &pack.rules {
+                if let Syntax::Correlation(syntax) = &rule.syntax {
+                    let outcome = self.add_correlation(pack, rule, syntax);
+                    outcome.unwrap_or_else(|reason| self.refuse(&rule.facts.id, &reason));
+                }
+            }
+        }
+        let indicators = self.indicators(&packs);
+        self.finish(packs, indicators)
+    }
+
+    fn add_detection(
+        &mut self,
+        pack: &Pack,
+        rule: &WrittenRule,
+        syntax: &rsigma_parser::SigmaRule,
+    ) -> Result<(), Reason> {
+        self.check_names(pack, rule)?;
+        let route = Route::of(&syntax.logsource)?;
+        let detection = Detection::compile(syntax, &mut self.names)?;
+        let subject_field = rule.subject.as_deref().and_then(|subject| self.names.intern(subject));
+        let index = self.push(pack, rule, Rule { subject_field, detection: Some(detection) });
+        match route {
+            Route::Rows(family) => self.rows.entry(family).or_default().push(index),
+            Route::Events(scopes) => self.events.push((index, scopes)),
+            Route::Files => self.files.push(index),
+        }
+        Ok(())
+    }
+
+    fn add_correlation(
+        &mut self,
+        pack: &Pack,
+        rule: &WrittenRule,
+        syntax: &rsigma_parser::CorrelationRule,
+    ) -> Result<(), Reason> {
+        self.check_names(pack, rule)?;
+        let find = |name: &str| {
+            let index = self.by_name.get(&(pack.id.clone(), name.to_owned())).copied()?;
+            // A correlation of correlations would need their hits first.
+            self.rules.get(index.at()).filter(|rule| rule.detection.is_some()).map(|_| index)
+        };
+        let correlation = Correlation::compile(syntax, self.next(), &find)?;
+        let subject_field = rule.subject.as_deref().and_then(|subject| self.names.intern(subject));
+        self.push(pack, rule, Rule { subject_field, detection: None });
+        self.correlations.push(correlation);
+        Ok(())
+    }
+
+    /// Names have to be unique: the id over all packs, the others within the pack.
+    fn check_names(&mut self, pack: &Pack, rule: &WrittenRule) -> Result<(), Reason> {
+        if let Some(name) = &rule.name
+            && self.by_name.contains_key(&(pack.id.clone(), name.clone()))
+        {
+            return Err(Reason::Pack(format!("another rule of this pack has the name `{name}`")));
+        }
+        match &rule.uuid {
+            Some(uuid) if !self.uuids.insert(uuid.to_ascii_lowercase()) => {
+                Err(Reason::Pack(format!("another rule has the id `{uuid}`")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn push(&mut self, pack: &Pack, rule: &WrittenRule, compiled: Rule) -> RuleIndex {
+        let index = self.next();
+        let file = rule.facts.id.strip_prefix(&format!("{}/", pack.id)).unwrap_or_default().to_owned();
+        let names = [Some(file), Some(rule.facts.id.clone()), rule.name.clone(), rule.uuid.clone()];
+        for name in names.into_iter().flatten() {
+            self.by_name.entry((pack.id.clone(), name)).or_insert(index);
+        }
+        self.facts.push(rule.facts.clone());
+        self.rules.push(compiled);
+        index
+    }
+
+    fn next(&self) -> RuleIndex {
+        // A pack is bounded by the size of its files, far below 2^32 rules.
+        RuleIndex(self.rules.len() as u32)
+    }
+
+    fn indicators(&mut self, packs: &[Pack]) -> Indicators {
+        let mut indicators = Indicators::default();
+        for pack in packs {
+            for kind in IndicatorKind::ALL {
+                let of_kind: Vec<_> = pack.indicators.iter().filter(|indicator| indicator.kind == kind).collect();
+                if of_kind.is_empty() {
+                    continue;
+                }
+                let index = self.next();
+                self.facts.push(indicator_facts(pack, kind));
+                self.rules.push(Rule::default());
+                of_kind.into_iter().for_each(|indicator| indicators.add(index, indicator.clone()));
+            }
+        }
+        indicators
+    }
+
+    fn refuse(&mut self, rule: &str, reason: &Reason) {
+        self.refusals.push(Refusal { rule: rule.to_owned(), reason: reason.to_string() });
+    }
+
+    fn finish(mut self, packs: Vec<Pack>, indicators: Indicators) -> Compiled {
+        let (rules, names): (Arc<[Rule]>, Arc<FieldNames>) = (self.rules.into(), Arc::new(self.names));
+        let row_plan = |(family, of): (Family, Vec<RuleIndex>)| (family, RowPlan::new(family, &of, &rules, &names));
+        let plan = Plan {
+            rows: self.rows.into_iter().map(row_plan).collect(),
+            events: EventPlan::new(&self.events, &rules, &names),
+            files: FilePlan::new(&self.files, &rules, &names),
+            facts: self.facts,
+            packs: packs.iter().map(identity).collect(),
+            campaigns: packs.into_iter().filter_map(|pack| pack.campaign).collect(),
+            correlations: self.correlations,
+            indicators,
+            rules,
+            names,
+        };
+        self.refusals.sort();
+        Compiled { plan, refusals: self.refusals }
+    }
+}
+
+fn identity(pack: &Pack) -> PackIdentity {
+    PackIdentity { id: pack.id.clone(), version: pack.version.clone(), sha256: pack.sha256.clone() }
+}
+
+fn indicator_facts(pack: &Pack, kind: IndicatorKind) -> RuleFacts {
+    let (title, stage) = match kind {
+        IndicatorKind::Ip => ("Address named in reports", Stage::Access),
+        IndicatorKind::Url => ("URL path named in reports", Stage::Access),
+        IndicatorKind::UserAgent => ("User agent named in reports", Stage::Access),
+        IndicatorKind::Domain => ("Host name named in reports", Stage::Control),
+        IndicatorKind::Sha256 => ("File hash named in reports", Stage::Foothold),
+        IndicatorKind::Path => ("Path named in reports", Stage::Foothold),
+        IndicatorKind::FileName => ("File name named in reports", Stage::Foothold),
+    };
+    RuleFacts {
+        id: format!("{}/indicator-{}", pack.id, kind.word()),
+        campaign: pack.campaign.as_ref().map(|campaign| campaign.id.clone()),
+        title: title.into(),
+        description: "An indicator that somebody published. Others use the same addresses, names and tools.".into(),
+        false_positives: vec!["Addresses change hands, names and user agents are common".into()],
+        references: Vec::new(),
+        attack: Vec::new(),
+        stage,
+        proves: Proves::Context,
+        indicator: true,
+        correlation: false,
+    }
+}

@@ -1,0 +1,284 @@
+//! From a Sigma log source to the records that a rule looks at.
+//!
+//! Windows services and categories follow the SigmaHQ taxonomy (appendix "taxonomy" of the specification). A log
+//! source that is not read here is refused, so that no rule sleeps unnoticed.
+
+use model::{Family, WindowsEvent};
+use rsigma_parser::LogSource;
+
+use crate::sigma::Reason;
+
+/// Where a rule looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    Rows(Family),
+    Events(Vec<Scope>),
+    Files,
+}
+
+/// Windows events of one log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// `None`: any log.
+    pub(super) log: Option<&'static EventLog>,
+    /// `None`: any event id.
+    pub(super) event_ids: Option<&'static [u32]>,
+    /// The fields are those of Security 4688 under the names of Sysmon 1.
+    pub(super) renamed: bool,
+}
+
+/// A Windows event log, by the names of its channels; a provider stands in where an export lost the channel.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct EventLog {
+    service: &'static str,
+    channels: &'static [&'static str],
+    provider: Option<&'static str>,
+}
+
+impl EventLog {
+    pub(super) fn holds(&self, event: &WindowsEvent<'_>) -> bool {
+        let named = |name: &&str| event.channel.eq_ignore_ascii_case(name);
+        let provided = || self.provider.is_some_and(|provider| event.provider.eq_ignore_ascii_case(provider));
+        self.channels.iter().any(named) || provided()
+    }
+}
+
+const fn log(service: &'static str, channels: &'static [&'static str]) -> EventLog {
+    EventLog { service, channels, provider: None }
+}
+
+const fn provided(service: &'static str, channels: &'static [&'static str], provider: &'static str) -> EventLog {
+    EventLog { service, channels, provider: Some(provider) }
+}
+
+const SYSMON: EventLog = provided("sysmon", &["Microsoft-Windows-Sysmon/Operational"], "Microsoft-Windows-Sysmon");
+const SECURITY: EventLog = provided("security", &["Security"], "Microsoft-Windows-Security-Auditing");
+const POWERSHELL: EventLog = provided(
+    "powershell",
+    &["Microsoft-Windows-PowerShell/Operational", "PowerShellCore/Operational"],
+    "Microsoft-Windows-PowerShell",
+);
+const POWERSHELL_CLASSIC: EventLog = provided("powershell-classic", &["Windows PowerShell"], "PowerShell");
+
+static LOGS: [EventLog; 40] = [
+    SYSMON,
+    SECURITY,
+    POWERSHELL,
+    POWERSHELL_CLASSIC,
+    log("system", &["System"]),
+    log("application", &["Application"]),
+    provided("msexchange-management", &["MSExchange Management"], "MSExchange CmdletLogs"),
+    log("windefend", &["Microsoft-Windows-Windows Defender/Operational"]),
+    log("taskscheduler", &["Microsoft-Windows-TaskScheduler/Operational"]),
+    log("wmi", &["Microsoft-Windows-WMI-Activity/Operational"]),
+    log("winrm", &["Microsoft-Windows-WinRM/Operational"]),
+    log("iis-configuration", &["Microsoft-IIS-Configuration/Operational"]),
+    log("ntlm", &["Microsoft-Windows-NTLM/Operational"]),
+    log("dns-client", &["Microsoft-Windows-DNS Client Events/Operational", "Microsoft-Windows-DNS-Client/Operational"]),
+    log("dns-server", &["DNS Server"]),
+    log("dns-server-analytic", &["Microsoft-Windows-DNS-Server/Analytical"]),
+    log("dns-server-audit", &["Microsoft-Windows-DNS-Server/Audit"]),
+    log("bits-client", &["Microsoft-Windows-Bits-Client/Operational"]),
+    log("firewall-as", &["Microsoft-Windows-Windows Firewall With Advanced Security/Firewall"]),
+    log("codeintegrity-operational", &["Microsoft-Windows-CodeIntegrity/Operational"]),
+    log("smbclient-security", &["Microsoft-Windows-SmbClient/Security"]),
+    log("smbclient-connectivity", &["Microsoft-Windows-SmbClient/Connectivity"]),
+    log("smbserver-connectivity", &["Microsoft-Windows-SMBServer/Connectivity"]),
+    log(
+        "terminalservices-localsessionmanager",
+        &["Microsoft-Windows-TerminalServices-LocalSessionManager/Operational"],
+    ),
+    log("appxdeployment-server", &["Microsoft-Windows-AppXDeploymentServer/Operational"]),
+    log("appxpackaging-om", &["Microsoft-Windows-AppxPackaging/Operational"]),
+    log("appmodel-runtime", &["Microsoft-Windows-AppModel-Runtime/Admin"]),
+    log(
+        "applocker",
+        &[
+            "Microsoft-Windows-AppLocker/MSI and Script",
+            "Microsoft-Windows-AppLocker/EXE and DLL",
+            "Microsoft-Windows-AppLocker/Packaged app-Deployment",
+            "Microsoft-Windows-AppLocker/Packaged app-Execution",
+        ],
+    ),
+    log(
+        "security-mitigations",
+        &[
+            "Microsoft-Windows-Security-Mitigations/Kernel Mode",
+            "Microsoft-Windows-Security-Mitigations/User Mode",
+            "Microsoft-Windows-Security-Mitigations/KernelMode",
+            "Microsoft-Windows-Security-Mitigations/UserMode",
+        ],
+    ),
+    log("printservice-admin", &["Microsoft-Windows-PrintService/Admin"]),
+    log("printservice-operational", &["Microsoft-Windows-PrintService/Operational"]),
+    log("driver-framework", &["Microsoft-Windows-DriverFrameworks-UserMode/Operational"]),
+    log("dhcp", &["Microsoft-Windows-DHCP-Server/Operational"]),
+    log("ldap", &["Microsoft-Windows-LDAP-Client/Debug"]),
+    log("lsa-server", &["Microsoft-Windows-LSA/Operational"]),
+    log("capi2", &["Microsoft-Windows-CAPI2/Operational"]),
+    log(
+        "certificateservicesclient-lifecycle-system",
+        &["Microsoft-Windows-CertificateServicesClient-Lifecycle-System/Operational"],
+    ),
+    log("openssh", &["OpenSSH/Operational"]),
+    log("shell-core", &["Microsoft-Windows-Shell-Core/Operational"]),
+    log("diagnosis-scripted", &["Microsoft-Windows-Diagnosis-Scripted/Operational"]),
+];
+
+/// Categories: which events of which log.
+const CATEGORIES: [(&str, &str, &[u32]); 29] = [
+    ("process_creation", "sysmon", &[1]),
+    ("process_creation", "security", &[4688]),
+    ("file_change", "sysmon", &[2]),
+    ("network_connection", "sysmon", &[3]),
+    ("sysmon_status", "sysmon", &[4, 16]),
+    ("process_termination", "sysmon", &[5]),
+    ("driver_load", "sysmon", &[6]),
+    ("image_load", "sysmon", &[7]),
+    ("create_remote_thread", "sysmon", &[8]),
+    ("raw_access_thread", "sysmon", &[9]),
+    ("process_access", "sysmon", &[10]),
+    ("file_event", "sysmon", &[11]),
+    ("registry_event", "sysmon", &[12, 13, 14]),
+    ("registry_add", "sysmon", &[12]),
+    ("registry_delete", "sysmon", &[12]),
+    ("registry_set", "sysmon", &[13]),
+    ("registry_rename", "sysmon", &[14]),
+    ("create_stream_hash", "sysmon", &[15]),
+    ("pipe_created", "sysmon", &[17, 18]),
+    ("wmi_event", "sysmon", &[19, 20, 21]),
+    ("dns_query", "sysmon", &[22]),
+    ("file_delete", "sysmon", &[23, 26]),
+    ("clipboard_change", "sysmon", &[24]),
+    ("process_tampering", "sysmon", &[25]),
+    ("file_executable_detected", "sysmon", &[29]),
+    ("ps_module", "powershell", &[4103]),
+    ("ps_script", "powershell", &[4104]),
+    ("ps_classic_start", "powershell-classic", &[400]),
+    ("ps_classic_provider_start", "powershell-classic", &[600]),
+];
+
+impl Route {
+    pub(super) fn of(source: &LogSource) -> Result<Self, Reason> {
+        let refuse = || Reason::LogSource(spell(source));
+        if !source.custom.is_empty() {
+            return Err(refuse());
+        }
+        let word = |word: &Option<String>| word.as_deref().map(str::to_ascii_lowercase);
+        let (product, category, service) = (word(&source.product), word(&source.category), word(&source.service));
+        match (product.as_deref(), category.as_deref(), service.as_deref()) {
+            (Some("exchange"), None, Some("file")) => Ok(Self::Files),
+            (Some("exchange"), None, Some(service)) => exchange_log(service).map(Self::Rows).ok_or_else(refuse),
+            (None | Some("exchange" | "windows"), Some("webserver"), None | Some("iis")) => Ok(Self::Rows(Family::Iis)),
+            (Some("windows"), category, service) => {
+                event_scopes(category, service).map(Self::Events).ok_or_else(refuse)
+            }
+            _ => Err(refuse()),
+        }
+    }
+}
+
+fn exchange_log(service: &str) -> Option<Family> {
+    use Family as F;
+    let families = [
+        F::HttpProxy,
+        F::EcpServer,
+        F::EcpActivity,
+        F::OabGenerator,
+        F::RpsHttp,
+        F::RpsCmdlet,
+        F::Ews,
+        F::MapiHttp,
+        F::MessageTracking,
+        F::SmtpReceive,
+        F::SmtpSend,
+        F::Pop,
+        F::Imap,
+        F::Audit,
+        F::Setup,
+        F::TestProxyLogon,
+    ];
+    families.into_iter().find(|family| family.name() == service)
+}
+
+fn event_scopes(category: Option<&str>, service: Option<&str>) -> Option<Vec<Scope>> {
+    let log = |name: &str| LOGS.iter().find(|log| log.service == name);
+    let scopes: Vec<Scope> = match (category, service) {
+        (None, None) => vec![Scope { log: None, event_ids: None, renamed: false }],
+        (None, Some(service)) => vec![Scope { log: Some(log(service)?), event_ids: None, renamed: false }],
+        (Some(category), service) => CATEGORIES
+            .iter()
+            .filter(|(name, of, _)| *name == category && service.is_none_or(|service| service == *of))
+            .map(|(_, of, event_ids)| Scope { log: log(of), event_ids: Some(event_ids), renamed: *event_ids == [4688] })
+            .collect(),
+    };
+    (!scopes.is_empty()).then_some(scopes)
+}
+
+fn spell(source: &LogSource) -> String {
+    let mut parts: Vec<String> =
+        [("product", &source.product), ("category", &source.category), ("service", &source.service)]
+            .into_iter()
+            .filter_map(|(key, word)| word.as_ref().map(|word| format!("{key}: {word}")))
+            .collect();
+    let mut custom: Vec<String> = source.custom.iter().map(|(key, word)| format!("{key}: {word}")).collect();
+    custom.sort_unstable();
+    parts.append(&mut custom);
+    if parts.is_empty() { "(none)".into() } else { format!("`{}`", parts.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Family;
+    use rsigma_parser::LogSource;
+
+    use super::Route;
+
+    fn route(product: &str, category: &str, service: &str) -> Option<Route> {
+        let word = |word: &str| (!word.is_empty()).then(|| word.to_owned());
+        let source = LogSource {
+            product: word(product),
+            category: word(category),
+            service: word(service),
+            ..LogSource::default()
+        };
+        Route::of(&source).ok()
+    }
+
+    #[test]
+    fn knows_the_logs_that_are_read() {
+        assert_eq!(route("exchange", "", "httpproxy"), Some(Route::Rows(Family::HttpProxy)));
+        assert_eq!(route("exchange", "", "test-proxylogon"), Some(Route::Rows(Family::TestProxyLogon)));
+        assert_eq!(route("exchange", "", "pop3"), Some(Route::Rows(Family::Pop)));
+        assert_eq!(route("exchange", "", "file"), Some(Route::Files));
+        assert_eq!(route("", "webserver", ""), Some(Route::Rows(Family::Iis)));
+        let Some(Route::Events(scopes)) = route("windows", "process_creation", "") else {
+            panic!("process creation is read from two logs");
+        };
+        assert_eq!(
+            scopes.iter().map(|scope| (scope.event_ids, scope.renamed)).collect::<Vec<_>>(),
+            [(Some(&[1][..]), false), (Some(&[4688][..]), true)]
+        );
+        assert!(route("windows", "process_creation", "sysmon").is_some());
+        assert!(super::CATEGORIES.iter().all(|(_, log, _)| super::LOGS.iter().any(|known| known.service == *log)));
+    }
+
+    #[test]
+    fn refuses_the_others() {
+        for (product, category, service) in [
+            ("", "", ""),
+            ("exchange", "", ""),
+            ("exchange", "", "windows"),
+            ("exchange", "", "httperr"),
+            ("exchange", "", "unknown"),
+            ("linux", "process_creation", ""),
+            ("windows", "file_access", ""),
+            ("windows", "", "unknown"),
+            ("windows", "process_creation", "application"),
+            ("apache", "webserver", ""),
+            ("", "proxy", ""),
+        ] {
+            assert_eq!(route(product, category, service), None, "{product} {category} {service}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Rules over the rows of delimited logs.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use model::{Family, Row, Schema};
+
+use super::filter::{Filter, RuleSet};
+use super::{Rule, members};
+use crate::sigma::{FieldId, FieldNames, Fields, RuleIndex, Writing};
+
+/// Other names of IIS columns, as rules write them.
+const IIS_NAMES: [(&str, &str); 7] = [
+    ("cs-user-agent", "cs(User-Agent)"),
+    ("c-useragent", "cs(User-Agent)"),
+    ("cs-useragent", "cs(User-Agent)"),
+    ("cs-referer", "cs(Referer)"),
+    ("cs-referrer", "cs(Referer)"),
+    ("cs-host", "cs(Host)"),
+    ("cs-cookie", "cs(Cookie)"),
+];
+
+/// The rules of one log family.
+#[derive(Clone, Debug)]
+pub struct RowPlan {
+    family: Family,
+    names: Arc<FieldNames>,
+    rules: Arc<[Rule]>,
+    /// Fields that the rules of this family use.
+    used: Vec<FieldId>,
+    filter: Filter,
+    of: Vec<RuleIndex>,
+}
+
+/// Where the fields of a plan stand in rows of one schema.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    places: Vec<Place>,
+    /// `-` stands for nothing.
+    dash: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Absent,
+    Column(usize),
+    /// A key of the key=value cell in a column.
+    Member(usize, Box<str>),
+}
+
+impl RowPlan {
+    pub(super) fn new(family: Family, of: &[RuleIndex], rules: &Arc<[Rule]>, names: &Arc<FieldNames>) -> Self {
+        let detection = |rule: &RuleIndex| rules.get(rule.at()).and_then(|rule| rule.detection.as_ref());
+        let mut used: Vec<FieldId> = of.iter().filter_map(detection).flat_map(|detection| detection.fields()).collect();
+        used.extend(of.iter().filter_map(|rule| rules.get(rule.at()).and_then(|rule| rule.subject_field)));
+        used.sort_unstable();
+        used.dedup();
+        let literals = |rule: &RuleIndex| {
+            let literals = detection(rule).and_then(|detection| detection.required_literals(Writing::Lines, &|_| true));
+            (*rule, literals)
+        };
+        let filter = Filter::new(of.iter().map(literals));
+        Self { family, names: names.clone(), rules: rules.clone(), used, filter, of: of.to_vec() }
+    }
+
+    /// The rules that look at this family.
+    #[must_use]
+    pub fn rules(&self) -> &[RuleIndex] {
+        &self.of
+    }
+
+    /// Finds the columns of all fields; once per schema.
+    #[must_use]
+    pub fn bind(&self, schema: &Schema) -> Binding {
+        let mut places = vec![Place::Absent; self.names.iter().count()];
+        for field in &self.used {
+            if let Some(place) = places.get_mut(field.at()) {
+                *place = self.place(self.names.name(*field), schema);
+            }
+        }
+        Binding { places, dash: self.family == Family::Iis }
+    }
+
+    fn place(&self, name: &str, schema: &Schema) -> Place {
+        if let Some(column) = schema.column(name) {
+            return Place::Column(column);
+        }
+        match self.family {
+            Family::Iis => {
+                let other = IIS_NAMES.iter().find(|(written, _)| name.eq_ignore_ascii_case(written));
+                other.and_then(|(_, column)| schema.column(column)).map_or(Place::Absent, Place::Column)
+            }
+            Family::EcpServer | Family::EcpActivity => {
+                schema.column("EventData").map_or(Place::Absent, |column| Place::Member(column, name.into()))
+            }
+            _ => Place::Absent,
+        }
+    }
+
+    /// Searches a block of whole lines for the literals that rules require. `hits` is replaced by the offset of the
+    /// end of each literal and a rule that it concerns, by offset. A row whose line holds none of them fits no rule
+    /// but those of [`RowPlan::unfiltered`].
+    pub fn scan_block(&self, block: &[u8], hits: &mut Vec<(usize, RuleIndex)>) {
+        hits.clear();
+        self.filter.scan(block, &mut |end, rule| hits.push((end, rule)));
+        hits.sort_unstable();
+        hits.dedup();
+    }
+
+    /// Rules that have to be tested on every row.
+    #[must_use]
+    pub fn unfiltered(&self) -> &[RuleIndex] {
+        self.filter.unfiltered()
+    }
+
+    /// Tests a row against each rule that can concern it, once, and reports those that fit in the order of their
+    /// numbers. `hits` are those of [`RowPlan::scan_block`] whose offset lies in the row's line.
+    pub fn test_row(
+        &self,
+        hits: &[(usize, RuleIndex)],
+        binding: &Binding,
+        row: &Row<'_>,
+        fits: &mut impl FnMut(RuleIndex),
+    ) {
+        if hits.is_empty() && self.unfiltered().is_empty() {
+            return;
+        }
+        let mut candidates: Vec<RuleIndex> = self.unfiltered().to_vec();
+        let mut seen = RuleSet::with_room_for(self.rules.len());
+        candidates.extend(hits.iter().map(|(_, rule)| *rule).filter(|rule| seen.insert(*rule)));
+        candidates.sort_unstable();
+        for rule in candidates {
+            if self.matches(rule, binding, row) {
+                fits(rule);
+            }
+        }
+    }
+
+    /// Whether a row fits a rule.
+    #[must_use]
+    pub fn matches(&self, rule: RuleIndex, binding: &Binding, row: &Row<'_>) -> bool {
+        let detection = self.rules.get(rule.at()).and_then(|rule| rule.detection.as_ref());
+        detection.is_some_and(|detection| detection.matches(&RowFields { binding, row }))
+    }
+
+    /// The value of a field; `None` where rows of this schema do not have it.
+    #[must_use]
+    pub fn value<'a>(&self, field: FieldId, binding: &Binding, row: &Row<'a>) -> Option<Cow<'a, [u8]>> {
+        binding.value(field, row)
+    }
+}
+
+impl Binding {
+    fn value<'a>(&self, field: FieldId, row: &Row<'a>) -> Option<Cow<'a, [u8]>> {
+        match self.places.get(field.at())? {
+            Place::Absent => None,
+            Place::Column(column) => Some(row.text(*column)),
+            Place::Member(column, key) => match row.text(*column) {
+                Cow::Borrowed(cell) => members::value(cell, key),
+                Cow::Owned(cell) => members::value(&cell, key).map(|value| Cow::Owned(value.into_owned())),
+            },
+        }
+    }
+}
+
+struct RowFields<'a> {
+    binding: &'a Binding,
+    row: &'a Row<'a>,
+}
+
+impl Fields for RowFields<'_> {
+    fn get(&self, field: FieldId) -> Option<Cow<'_, [u8]>> {
+        self.binding.value(field, self.row)
+    }
+
+    fn any(&self, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        let doubled = |column: &usize| self.row.cells.get(*column).is_some_and(|cell| cell.doubled);
+        test(self.row.line) || (0..self.row.cells.len()).filter(doubled).any(|column| test(&self.row.text(column)))
+    }
+
+    fn is_nothing(&self, value: &[u8]) -> bool {
+        value.is_empty() || (self.binding.dash && value == b"-")
+    }
+}

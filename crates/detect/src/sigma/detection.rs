@@ -1,0 +1,230 @@
+//! A rule as one expression over named detections, evaluated lazily on borrowed bytes.
+
+use std::collections::BTreeMap;
+
+use rsigma_parser::{ConditionExpr, Detections, Quantifier, SelectorPattern, SigmaRule};
+
+use super::fields::{FieldId, FieldNames, Fields};
+use super::item::{Item, Test};
+use super::reason::Reason;
+
+/// Upper bound of the nesting of a rule.
+const DEPTH_MAX: usize = 64;
+
+/// The compiled detection section of a rule.
+#[derive(Clone, Debug)]
+pub struct Detection {
+    /// The named detections, by name.
+    pub(super) named: Vec<Node>,
+    /// The condition; it points into `named`.
+    pub(super) condition: Node,
+}
+
+/// A part of a rule.
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    AtLeast(usize, Vec<Node>),
+    Item(Item),
+    /// A detection by its position, so that a long condition does not copy it.
+    Named(usize),
+}
+
+impl Detection {
+    /// Compiles the detection section of a rule.
+    ///
+    /// # Errors
+    /// The first thing in it that cannot be tested exactly.
+    pub fn compile(rule: &SigmaRule, names: &mut FieldNames) -> Result<Self, Reason> {
+        let section = &rule.detection;
+        if section.timeframe.is_some() {
+            return Err(Reason::Construct("`timeframe` in a detection".into()));
+        }
+        let by_name: BTreeMap<&str, &rsigma_parser::Detection> =
+            section.named.iter().map(|(name, detection)| (name.as_str(), detection)).collect();
+        let mut named = Vec::with_capacity(by_name.len());
+        for detection in by_name.values() {
+            named.push(compile_detection(detection, names, DEPTH_MAX)?);
+        }
+        let positions: Vec<&str> = by_name.keys().copied().collect();
+        let condition = compile_conditions(section, &positions)?;
+        Ok(Self { named, condition })
+    }
+
+    /// Whether a record fits the rule.
+    #[must_use]
+    pub fn matches<F: Fields + ?Sized>(&self, fields: &F) -> bool {
+        self.holds(&self.condition, fields)
+    }
+
+    /// The fields that the rule looks at.
+    #[must_use]
+    pub fn fields(&self) -> Vec<FieldId> {
+        let mut fields = Vec::new();
+        for node in &self.named {
+            collect_fields(node, &mut fields);
+        }
+        fields.sort_unstable();
+        fields.dedup();
+        fields
+    }
+
+    /// Whole numbers of which the field has to be one, if the rule says so: the event ids of a rule.
+    #[must_use]
+    pub fn required_integers(&self, field: FieldId) -> Option<Vec<i64>> {
+        let mut numbers = self.integers(&self.condition, field)?;
+        numbers.sort_unstable();
+        numbers.dedup();
+        Some(numbers)
+    }
+
+    fn holds<F: Fields + ?Sized>(&self, node: &Node, fields: &F) -> bool {
+        match node {
+            Node::All(parts) => parts.iter().all(|part| self.holds(part, fields)),
+            Node::Any(parts) => parts.iter().any(|part| self.holds(part, fields)),
+            Node::Not(part) => !self.holds(part, fields),
+            Node::AtLeast(least, parts) => {
+                parts.iter().filter(|part| self.holds(part, fields)).take(*least).count() == *least
+            }
+            Node::Item(item) => item.matches(fields),
+            Node::Named(at) => self.named.get(*at).is_some_and(|part| self.holds(part, fields)),
+        }
+    }
+
+    fn integers(&self, node: &Node, field: FieldId) -> Option<Vec<i64>> {
+        match node {
+            Node::All(parts) => parts.iter().filter_map(|part| self.integers(part, field)).min_by_key(Vec::len),
+            Node::Any(parts) | Node::AtLeast(_, parts) => {
+                let sets: Option<Vec<_>> = parts.iter().map(|part| self.integers(part, field)).collect();
+                sets.map(|sets| sets.concat())
+            }
+            Node::Not(_) => None,
+            Node::Item(item) => integers_of_item(item, field),
+            Node::Named(at) => self.named.get(*at).and_then(|part| self.integers(part, field)),
+        }
+    }
+}
+
+fn integers_of_item(item: &Item, field: FieldId) -> Option<Vec<i64>> {
+    if item.field != Some(field) || item.negated {
+        return None;
+    }
+    let tests = item.tests.iter().map(|test| match test {
+        Test::Integer(number) => Some(*number),
+        Test::Text(pattern) => pattern.exact().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()),
+        _ => None,
+    });
+    tests.collect()
+}
+
+fn collect_fields(node: &Node, fields: &mut Vec<FieldId>) {
+    match node {
+        Node::All(parts) | Node::Any(parts) | Node::AtLeast(_, parts) => {
+            parts.iter().for_each(|part| collect_fields(part, fields));
+        }
+        Node::Not(part) => collect_fields(part, fields),
+        Node::Item(item) => {
+            fields.extend(item.field);
+            fields.extend(item.tests.iter().filter_map(|test| match test {
+                Test::Reference(other, ..) => Some(*other),
+                _ => None,
+            }));
+        }
+        Node::Named(_) => {}
+    }
+}
+
+fn compile_detection(
+    detection: &rsigma_parser::Detection,
+    names: &mut FieldNames,
+    depth: usize,
+) -> Result<Node, Reason> {
+    use rsigma_parser::Detection as Written;
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(Reason::Construct(format!("nesting deeper than {DEPTH_MAX}")));
+    };
+    match detection {
+        Written::AllOf(items) if items.is_empty() => Err(Reason::Construct("an empty detection".into())),
+        Written::AnyOf(parts) | Written::And(parts) if parts.is_empty() => {
+            Err(Reason::Construct("an empty detection".into()))
+        }
+        Written::AllOf(items) => {
+            items.iter().map(|item| Item::compile(item, names).map(Node::Item)).collect::<Result<_, _>>().map(Node::All)
+        }
+        Written::AnyOf(parts) => {
+            parts.iter().map(|part| compile_detection(part, names, depth)).collect::<Result<_, _>>().map(Node::Any)
+        }
+        Written::And(parts) => {
+            parts.iter().map(|part| compile_detection(part, names, depth)).collect::<Result<_, _>>().map(Node::All)
+        }
+        Written::Keywords(values) => Item::keywords(values, names).map(Node::Item),
+        Written::ArrayMatch { field, .. } => Err(Reason::Construct(format!("the array test `{field}[…]`"))),
+        Written::Conditional { .. } => Err(Reason::Construct("a condition inside a detection".into())),
+    }
+}
+
+/// Several conditions are alternatives.
+fn compile_conditions(section: &Detections, names: &[&str]) -> Result<Node, Reason> {
+    let conditions: Vec<Node> =
+        section.conditions.iter().map(|condition| compile_condition(condition, names)).collect::<Result<_, _>>()?;
+    if conditions.is_empty() { Err(Reason::Construct("an empty condition".into())) } else { Ok(Node::Any(conditions)) }
+}
+
+/// The parser bounds the depth of conditions.
+fn compile_condition(condition: &ConditionExpr, names: &[&str]) -> Result<Node, Reason> {
+    let all = |parts: &[ConditionExpr]| -> Result<Vec<Node>, Reason> {
+        parts.iter().map(|part| compile_condition(part, names)).collect()
+    };
+    match condition {
+        ConditionExpr::And(parts) => all(parts).map(Node::All),
+        ConditionExpr::Or(parts) => all(parts).map(Node::Any),
+        ConditionExpr::Not(part) => Ok(Node::Not(Box::new(compile_condition(part, names)?))),
+        ConditionExpr::Identifier(name) => {
+            let at = names.iter().position(|known| known == name);
+            at.map(Node::Named).ok_or_else(|| Reason::Undefined(name.clone()))
+        }
+        ConditionExpr::Selector { quantifier, pattern } => compile_selector(quantifier, pattern, names),
+    }
+}
+
+fn compile_selector(quantifier: &Quantifier, pattern: &SelectorPattern, names: &[&str]) -> Result<Node, Reason> {
+    let chosen = |name: &str| match pattern {
+        SelectorPattern::Them => !name.starts_with('_'),
+        SelectorPattern::Pattern(pattern) => name_fits(pattern.as_bytes(), name.as_bytes()),
+    };
+    let parts: Vec<Node> =
+        names.iter().enumerate().filter(|(_, name)| chosen(name)).map(|(at, _)| Node::Named(at)).collect();
+    let undefined = || Reason::Undefined(format!("{quantifier} of {pattern}"));
+    if parts.is_empty() {
+        return Err(undefined());
+    }
+    match quantifier {
+        Quantifier::Any => Ok(Node::Any(parts)),
+        Quantifier::All => Ok(Node::All(parts)),
+        Quantifier::Count(count) => match usize::try_from(*count) {
+            Ok(count) if (1..=parts.len()).contains(&count) => Ok(Node::AtLeast(count, parts)),
+            _ => Err(undefined()),
+        },
+    }
+}
+
+/// `*` at any place of a detection name.
+fn name_fits(pattern: &[u8], name: &[u8]) -> bool {
+    let mut parts = pattern.split(|byte| *byte == b'*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let Some(last) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match memchr::memmem::find(rest, part) {
+            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}

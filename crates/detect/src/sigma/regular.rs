@@ -1,0 +1,181 @@
+//! `re`: regular expressions, with limits, and the literals that they require.
+
+use std::borrow::Cow;
+
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+/// Upper bound of a compiled expression, in bytes.
+const REGEX_BYTES_MAX: usize = 8 << 20;
+/// Upper bound of the search cache of one expression, in bytes.
+const REGEX_CACHE_BYTES_MAX: usize = 2 << 20;
+/// More alternatives than this are not worth a search for literals.
+const ALTERNATIVES_MAX: usize = 64;
+
+/// Flags that the sub-modifiers set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Flags {
+    pub(super) ignore_case: bool,
+    pub(super) multi_line: bool,
+    pub(super) dot_all: bool,
+}
+
+/// A compiled expression.
+#[derive(Clone, Debug)]
+pub(super) struct Expression {
+    regex: Regex,
+    /// Of each of these sets any match contains one string.
+    literals: Vec<Vec<Vec<u8>>>,
+}
+
+impl Expression {
+    pub(super) fn new(text: &str, flags: Flags) -> Result<Self, String> {
+        let regex = RegexBuilder::new(text)
+            .case_insensitive(flags.ignore_case)
+            .multi_line(flags.multi_line)
+            .dot_matches_new_line(flags.dot_all)
+            .size_limit(REGEX_BYTES_MAX)
+            .dfa_size_limit(REGEX_CACHE_BYTES_MAX)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let tree = regex_syntax::ParserBuilder::new()
+            .utf8(false)
+            .case_insensitive(flags.ignore_case)
+            .multi_line(flags.multi_line)
+            .dot_matches_new_line(flags.dot_all)
+            .build()
+            .parse(text)
+            .map_err(|error| error.to_string())?;
+        Ok(Self { regex, literals: conjuncts(&tree) })
+    }
+
+    /// Whether it matches anywhere. A byte that is not UTF-8 counts as one character, so that it cannot hide the
+    /// rest of a line from `.`.
+    pub(super) fn matches(&self, text: &[u8]) -> bool {
+        match String::from_utf8_lossy(text) {
+            Cow::Borrowed(_) => self.regex.is_match(text),
+            Cow::Owned(replaced) => self.regex.is_match(replaced.as_bytes()),
+        }
+    }
+
+    /// Sets of strings: any match contains one of each set (ASCII case disregarded).
+    pub(super) fn literals(&self) -> &[Vec<Vec<u8>>] {
+        &self.literals
+    }
+}
+
+/// Everything that is known of the strings in a match.
+fn conjuncts(tree: &Hir) -> Vec<Vec<Vec<u8>>> {
+    match tree.kind() {
+        HirKind::Capture(capture) => conjuncts(&capture.sub),
+        HirKind::Concat(parts) => conjuncts_of_concat(parts),
+        _ => required(tree).into_iter().collect(),
+    }
+}
+
+/// Strings of which every match contains one (ASCII case disregarded).
+fn required(tree: &Hir) -> Option<Vec<Vec<u8>>> {
+    match tree.kind() {
+        HirKind::Literal(literal) => Some(vec![literal.0.to_vec()]),
+        HirKind::Capture(capture) => required(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
+        HirKind::Concat(parts) => {
+            let shortest = |set: &Vec<Vec<u8>>| set.iter().map(Vec::len).min();
+            conjuncts_of_concat(parts).into_iter().max_by_key(shortest)
+        }
+        HirKind::Alternation(branches) if branches.len() <= ALTERNATIVES_MAX => {
+            let sets: Option<Vec<_>> = branches.iter().map(required).collect();
+            sets.map(|sets| sets.concat()).filter(|set| set.len() <= ALTERNATIVES_MAX)
+        }
+        HirKind::Class(class) => one_letter(class).map(|letter| vec![vec![letter]]),
+        _ => None,
+    }
+}
+
+/// The runs of letters of a sequence, and what its other parts require.
+fn conjuncts_of_concat(parts: &[Hir]) -> Vec<Vec<Vec<u8>>> {
+    let mut sets: Vec<Vec<Vec<u8>>> = Vec::new();
+    let mut run: Vec<u8> = Vec::new();
+    for part in parts {
+        match part.kind() {
+            HirKind::Literal(literal) => run.extend_from_slice(&literal.0),
+            HirKind::Class(class) if one_letter(class).is_some() => run.extend(one_letter(class)),
+            // Takes no room.
+            HirKind::Look(_) => {}
+            _ => {
+                sets.push(vec![std::mem::take(&mut run)]);
+                sets.extend(required(part));
+            }
+        }
+    }
+    sets.push(vec![run]);
+    sets.retain(|set| set.iter().all(|literal| !literal.is_empty()));
+    sets
+}
+
+/// The letter of a class such as `[Aa]`.
+fn one_letter(class: &Class) -> Option<u8> {
+    let (first, second, count) = match class {
+        Class::Unicode(class) => {
+            let mut members = class.iter().flat_map(|range| [range.start(), range.end()]);
+            if class.iter().any(|range| range.start() != range.end()) {
+                return None;
+            }
+            let first = u8::try_from(members.next()?).ok()?;
+            (first, members.nth(1).and_then(|letter| u8::try_from(letter).ok())?, class.iter().count())
+        }
+        Class::Bytes(class) => {
+            let mut members = class.iter().flat_map(|range| [range.start(), range.end()]);
+            if class.iter().any(|range| range.start() != range.end()) {
+                return None;
+            }
+            (members.next()?, members.nth(1)?, class.iter().count())
+        }
+    };
+    (count == 2 && first.is_ascii() && first.eq_ignore_ascii_case(&second)).then(|| first.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Expression, Flags};
+
+    fn literals(text: &str, ignore_case: bool) -> Vec<String> {
+        let flags = Flags { ignore_case, ..Flags::default() };
+        let expression = Expression::new(text, flags).unwrap();
+        expression.literals().iter().map(|set| String::from_utf8(set.join(&b'|')).unwrap()).collect()
+    }
+
+    #[test]
+    fn requires_only_what_every_match_has() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(literals(text, false), expected, "{text}");
+        check("abc", &["abc"]);
+        check("^/ecp/.{1,20}\\.aspx$", &["/ecp/", ".aspx"]);
+        check("(whoami|ipconfig) /all", &["whoami|ipconfig", " /all"]);
+        check("(whoami|.*)", &[]);
+        check("(whoami)?", &[]);
+        check("a(whoami)+b", &["a", "whoami", "b"]);
+        check("[0-9]+", &[]);
+        check("abc|", &[]);
+        check("x(abc|)y", &["x", "y"]);
+    }
+
+    #[test]
+    fn letters_with_other_foldings_break_a_run() {
+        // `k` folds to the Kelvin sign too, so it is no byte that every match has.
+        assert_eq!(literals("cookie", true), ["coo", "ie"]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_hide_nothing() {
+        let expression = Expression::new("cmd.*whoami", Flags::default()).unwrap();
+        assert!(expression.matches(b"cmd \xff whoami"));
+        assert!(!expression.matches(b"cmd \xff who"));
+    }
+
+    #[test]
+    fn refuses_what_would_cost_too_much() {
+        assert!(Expression::new("(?:\\w{1000}){1000}", Flags::default()).is_err());
+        assert!(Expression::new("(", Flags::default()).is_err());
+        assert!(Expression::new("(?=look)ahead", Flags::default()).is_err());
+    }
+}

@@ -1,0 +1,126 @@
+//! Logs that describe their own columns: IIS W3C and HTTPERR (blanks between cells) and all Exchange text logs (commas).
+//!
+//! Columns are bound by `#Fields` or by the plain header row, never by position, and may change inside a file. A line
+//! that cannot be read is a counted reject; the next line starts afresh, so no burst of bad lines hides what follows.
+//!
+//! Formats: W3C Extended Log File Format as IIS writes it; RFC 4180 cells as Exchange writes them.
+
+mod family;
+mod header;
+mod iis_native;
+mod split;
+
+use std::sync::Arc;
+
+use model::{Cell, Reject, RejectReason, Row, Schema, Sink, Utc};
+
+pub use header::{Dialect, Header};
+pub use iis_native::read as read_iis_native;
+
+use crate::block::{Block, Lines, lines};
+use split::{Split, split_commas, split_spaces};
+
+/// A longer line is a reject. The longest genuine ones (ActiveSync `Log=` values, exception texts) stay below 100 KiB.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// Reads the lines of a block. `header` holds what was in force before it and afterwards what is in force behind it.
+pub fn read(block: &Block<'_>, header: &mut Header, sink: &mut dyn Sink) -> Lines {
+    let mut reader = Reader { cells: Vec::with_capacity(128), at_end: !block.bytes.ends_with(b"\n") };
+    let mut count = Lines::default();
+    sink.block(block.bytes);
+    for (line, in_block) in lines(block.bytes) {
+        let number = block.first_line + count.total();
+        let place = Place { number, offset: block.offset + in_block as u64, in_block };
+        match reader.line(line, place, block.bytes, header, sink) {
+            Ok(LineIs::Event) => count.events += 1,
+            Ok(LineIs::Header) => count.headers += 1,
+            Ok(LineIs::Blank) => count.blanks += 1,
+            Err(reason) => {
+                count.rejected += 1;
+                sink.reject(Reject { record: place.number, offset: place.offset, reason });
+            }
+        }
+    }
+    count
+}
+
+enum LineIs {
+    Event,
+    Header,
+    Blank,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    number: u64,
+    offset: u64,
+    in_block: usize,
+}
+
+struct Reader {
+    cells: Vec<Cell>,
+    /// The block ends without a line end, as only the end of a file may.
+    at_end: bool,
+}
+
+impl Reader {
+    fn line(
+        &mut self,
+        line: &[u8],
+        place: Place,
+        block: &[u8],
+        header: &mut Header,
+        sink: &mut dyn Sink,
+    ) -> Result<LineIs, RejectReason> {
+        let (line, skipped) = without_padding(line);
+        match line.first() {
+            None if skipped > 0 => return Err(RejectReason::Binary),
+            None => return Ok(LineIs::Blank),
+            Some(_) if line.len() > LINE_BYTES_MAX => return Err(RejectReason::TooLong),
+            Some(b'0'..=b'9') => {}
+            Some(b'#') => return header.directive(line).map(|()| LineIs::Header),
+            Some(_) if header.row(line) => return Ok(LineIs::Header),
+            Some(_) => {}
+        }
+        let is_last = self.at_end && place.in_block + skipped + line.len() >= block.len();
+        let (schema, time) = self.cells(line, header).map_err(|reason| match reason {
+            RejectReason::FieldCount { .. } | RejectReason::Quoting if is_last => RejectReason::Truncated,
+            other => other,
+        })?;
+        let in_block = place.in_block + skipped;
+        let offset = place.offset + skipped as u64;
+        sink.row(&Row { schema: &schema, number: place.number, offset, in_block, line, time, cells: &self.cells });
+        Ok(LineIs::Event)
+    }
+
+    /// Splits a record and reads its time.
+    fn cells(&mut self, line: &[u8], header: &Header) -> Result<(Arc<Schema>, Option<Utc>), RejectReason> {
+        let columns = header.columns.as_ref().ok_or(RejectReason::NoColumns)?;
+        let split = match columns.dialect {
+            Dialect::Spaces => split_spaces(line, columns, &mut self.cells),
+            Dialect::Commas => split_commas(line, &columns.variants, &mut self.cells),
+        };
+        let variant = match split {
+            Split::As(variant) => variant,
+            Split::Failed(reason) => return Err(reason),
+        };
+        let schema = columns.variants.get(variant).ok_or(RejectReason::NoColumns)?;
+        let row = Row { schema, number: 0, offset: 0, in_block: 0, line, time: None, cells: &self.cells };
+        let time = columns.time(variant, &row, header.day)?;
+        Ok((Arc::clone(schema), time))
+    }
+}
+
+/// IIS reserves space with NUL bytes; after a crash they stay in front of the next record.
+fn without_padding(line: &[u8]) -> (&[u8], usize) {
+    let skipped = line.iter().take_while(|byte| **byte == 0).count();
+    let line = line.get(skipped..).unwrap_or_default();
+    // A BOM in mid-file comes from files joined by hand.
+    match line.strip_prefix(b"\xEF\xBB\xBF") {
+        Some(rest) => (rest, skipped + 3),
+        None => (line, skipped),
+    }
+}
+
+#[cfg(test)]
+mod tests;

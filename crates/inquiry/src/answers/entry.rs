@@ -1,0 +1,110 @@
+//! Stolen password or vulnerability, and which? From the chain, and from who was logged on before it.
+
+use std::collections::BTreeSet;
+
+use model::assessment::{Answer, Confidence, Entry, IncidentOutcome};
+use model::campaign::{Proves, Stage};
+use model::observation::Logon;
+
+use crate::answers::{NAMES_MAX, said, sureness, wishes, worst_chain};
+use crate::case::Case;
+use crate::findings::Seen;
+use crate::incidents::Chain;
+use crate::wording::{list, name, when};
+
+/// The answer.
+pub(crate) fn answer(case: &Case<'_>) -> Answer {
+    let Some(chain) = worst_chain(case) else {
+        return said("Nobody is seen to have come in.".to_owned(), Confidence::None, &[], wishes(case));
+    };
+    let access: Vec<&Seen> = chain
+        .members
+        .iter()
+        .filter_map(|index| case.seen.get(*index))
+        .filter(|one| one.finding.stage == Stage::Access && one.proves() != Proves::Context)
+        .collect();
+    let mut text = match chain.incident.entry {
+        Entry::Vulnerability => through_the_hole(case, chain, &access),
+        Entry::Credentials => with_a_password(case, chain),
+        Entry::Unknown => format!(
+            "How the attacker of {} came in is not shown: no exploit request of this client is in the evidence, and no \
+             logon that clearly stands before it.",
+            name(&chain.incident.id)
+        ),
+    };
+    let others = case.chains.len().saturating_sub(1);
+    if others > 0 {
+        text.push_str(&format!(
+            " {} of other clients on this server: see the incidents.",
+            crate::wording::count(others as u64, "further chain")
+        ));
+    }
+    let confidence = match chain.incident.entry {
+        Entry::Unknown => Confidence::None,
+        Entry::Vulnerability if access.iter().any(|one| one.is_proof()) => sureness(&access),
+        _ => Confidence::Low,
+    };
+    said(text, confidence, &access, unknown(case, chain))
+}
+
+fn through_the_hole(case: &Case<'_>, chain: &Chain, access: &[&Seen]) -> String {
+    let cves: BTreeSet<&str> = case
+        .windows
+        .iter()
+        .filter(|window| window.campaign.id == chain.incident.campaign)
+        .flat_map(|window| window.campaign.entry_cves.iter().map(String::as_str))
+        .collect();
+    let cves: Vec<&str> = cves.into_iter().collect();
+    let hole = if cves.is_empty() { "a hole".to_owned() } else { list(&cves, NAMES_MAX) };
+    let proven = access.iter().any(|one| one.is_proof());
+    let times = access.iter().filter_map(|one| one.finding.time).min().map(when).unwrap_or_default();
+    let clients = list(&chain.incident.clients, NAMES_MAX);
+    let inside = chain.incident.outcome > IncidentOutcome::Exploited;
+    let opening = match (proven, inside) {
+        (true, _) => format!("Through a vulnerability: {hole}."),
+        (false, true) => {
+            format!("Most likely through a vulnerability ({hole}): tried, and followed by what is seen later.")
+        }
+        (false, false) => format!("Nobody is seen to have come in; a vulnerability was tried ({hole})."),
+    };
+    let before = logons_before(case, chain);
+    let accounts = if before.is_empty() {
+        "No logon from there stands before it.".to_owned()
+    } else {
+        format!("Logons from there stand before it ({}), so a password may have been used as well.", list(&before, 3))
+    };
+    let from = if clients.is_empty() { String::new() } else { format!(" from {clients}") };
+    format!("{opening} First request {times}{from}. {accounts}")
+}
+
+fn with_a_password(case: &Case<'_>, chain: &Chain) -> String {
+    let accounts = logons_before(case, chain);
+    format!(
+        "With a password, as far as the evidence shows: {} logged on from {} before the first step, and no exploit \
+         request of this client is seen.",
+        list(&accounts, NAMES_MAX),
+        list(&chain.incident.clients, NAMES_MAX)
+    )
+}
+
+fn logons_before(case: &Case<'_>, chain: &Chain) -> Vec<String> {
+    let clients = &chain.incident.clients;
+    let before = |logon: &&Logon| {
+        clients.contains(&logon.client) && chain.incident.first.is_some_and(|first| logon.first < first)
+    };
+    let accounts: BTreeSet<&String> = case.server.logons.iter().filter(before).map(|logon| &logon.account).collect();
+    accounts.into_iter().cloned().collect()
+}
+
+fn unknown(case: &Case<'_>, chain: &Chain) -> Vec<String> {
+    let mut unknown = wishes(case);
+    if chain.incident.entry != Entry::Vulnerability {
+        unknown.push(
+            "logons (Security log, events 4624, 4625 and 4648) and the HttpProxy logs of the days before would show \
+             whether a password was used"
+                .to_owned(),
+        );
+    }
+    unknown.push("requests that ended in an anonymous 401 are in no HttpProxy log; the IIS logs have them".to_owned());
+    unknown
+}

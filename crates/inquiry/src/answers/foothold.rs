@@ -1,0 +1,74 @@
+//! What did they leave? Web shells, modules, tasks, agents, accounts.
+
+use model::assessment::{Answer, Confidence, WebShell};
+use model::campaign::{Proves, Stage};
+
+use crate::answers::{NAMES_MAX, has_source, said, sureness};
+use crate::case::Case;
+use crate::wording::{count, list, name, when};
+
+/// The answer.
+pub(crate) fn answer(case: &Case<'_>) -> Answer {
+    let left = case
+        .having(|one| one.proves() == Proves::Persistence || (one.is_proof() && one.finding.stage == Stage::Foothold));
+    let mut sentences: Vec<String> = case.web_shells.iter().take(NAMES_MAX).map(web_shell).collect();
+    let hidden = case.web_shells.len().saturating_sub(NAMES_MAX);
+    if hidden > 0 {
+        sentences.push(format!("{} in the list of web shells.", count(hidden as u64, "more page")));
+    }
+    if !case.persistence.is_empty() {
+        let names: Vec<String> =
+            case.persistence.iter().map(|one| format!("{} {}", one.kind, name(&one.name))).collect();
+        sentences.push(format!("Beside web shells: {}.", list(&names, NAMES_MAX)));
+    }
+    if sentences.is_empty() {
+        sentences.push(if left.is_empty() {
+            "Nothing left behind is seen in this evidence.".to_owned()
+        } else {
+            "Something was left behind, but no record names where it lies.".to_owned()
+        });
+    }
+    let confidence = if left.is_empty() { Confidence::None } else { sureness(&left) };
+    said(sentences.join(" "), confidence, &left, unknown(case))
+}
+
+fn web_shell(shell: &WebShell) -> String {
+    let written = shell.written.map(|time| format!(", written {}", when(time))).unwrap_or_default();
+    let used = match (shell.uses, shell.first_use.zip(shell.last_use)) {
+        (0, _) => ", no use is seen".to_owned(),
+        (uses, Some((first, last))) => {
+            format!(", {} answered 200, {}", count(uses, "request"), crate::wording::stretch(first, last))
+        }
+        (uses, None) => format!(", {} answered 200", count(uses, "request")),
+    };
+    let present = match shell.present {
+        Some(true) => "; the file is in the evidence",
+        Some(false) => "; the file is no longer in the web folders",
+        None => "; whether the file still lies there is not known, web folders are not in the evidence",
+    };
+    let clients = if shell.clients.is_empty() { String::new() } else { format!(", by {}", list(&shell.clients, 3)) };
+    let kind = if shell.uses == 0 && shell.written.is_none() { "Page to examine" } else { "Web shell" };
+    format!("{kind} {}{written}{used}{clients}{present} ({}).", name(&shell.path), list(&shell.findings, 3))
+}
+
+fn unknown(case: &Case<'_>) -> Vec<String> {
+    let mut unknown = Vec::new();
+    if !case.server.web_folders_present {
+        unknown.push(
+            r"web shells that nobody used: collect C:\inetpub\wwwroot, %ExchangeInstallPath%FrontEnd\HttpProxy and the Temporary ASP.NET Files"
+                .to_owned(),
+        );
+    }
+    if !has_source(case, "windows/") {
+        unknown.push(
+            r"services, tasks and accounts: collect %SystemRoot%\System32\winevt\Logs (Security, System, MSExchange Management) and C:\Windows\System32\Tasks"
+                .to_owned(),
+        );
+    }
+    unknown.push(
+        "IIS modules, transport agents, inbox rules and roles: applicationHost.config, agents.config and exports of \
+         Get-InboxRule, Get-TransportAgent and Get-ManagementRoleAssignment; what lives in memory only is in none of them"
+            .to_owned(),
+    );
+    unknown
+}

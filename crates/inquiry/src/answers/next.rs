@@ -1,0 +1,127 @@
+//! What now, in which order? Preserve, isolate, update, remove, renew, collect, report. One step a line.
+
+use model::assessment::{Answer, Confidence, Verdict};
+
+use crate::answers::said;
+use crate::case::Case;
+use crate::findings::Seen;
+use crate::wording::list;
+
+/// The most collecting steps.
+const COLLECT_MAX: usize = 5;
+
+/// The answer.
+pub(crate) fn answer(case: &Case<'_>) -> Answer {
+    let inside = case.verdict <= Verdict::Compromised;
+    let mut steps = vec![preserve(case)];
+    if case.verdict == Verdict::Active {
+        steps.push(
+            "Take the server off the network now: the foothold was used after the fix. Keep it running until memory is \
+             captured."
+                .to_owned(),
+        );
+    } else if inside || case.verdict == Verdict::Exploited {
+        steps.push("Cut the server off from the internet until the steps below are done.".to_owned());
+    }
+    steps.extend(update(case));
+    if inside {
+        steps.extend(evict(case));
+    }
+    if case.verdict == Verdict::Exploited {
+        steps.push(
+            "Search the server for what may have followed: new pages in the web folders, tasks, services, accounts, \
+             mailbox export requests."
+                .to_owned(),
+        );
+    }
+    steps.extend(case.wishes().into_iter().take(COLLECT_MAX).map(|wish| format!("To settle what is open: {wish}.")));
+    steps.extend(case.blind.iter().map(|blind| format!("Repeat the assessment: {blind}.")));
+    steps.push(report(case));
+    steps.push(
+        "Assess again with the new evidence, and watch this server for the next weeks: many victims were hit more than \
+         once."
+            .to_owned(),
+    );
+    let numbered: Vec<String> =
+        steps.iter().enumerate().map(|(index, step)| format!("{}. {step}", index + 1)).collect();
+    let confidence = if case.last_build().is_some() { Confidence::High } else { Confidence::Medium };
+    said(numbered.join("\n"), confidence, &case.having(Seen::is_compromise), Vec::new())
+}
+
+fn preserve(case: &Case<'_>) -> String {
+    match case.verdict {
+        Verdict::NoEvidence | Verdict::Targeted => {
+            "Keep this evidence and the result for at least six months; logs of HttpProxy and ECP are deleted after 30 \
+             days or 1 GB a folder, whichever comes first."
+                .to_owned()
+        }
+        _ => "Preserve before anything is changed: memory, disk image, IIS, HttpProxy, ECP and event logs, registry. Copy \
+              what the next log rotation deletes (30 days or 1 GB a folder)."
+            .to_owned(),
+    }
+}
+
+/// The update that fits the build that ran last.
+fn update(case: &Case<'_>) -> Vec<String> {
+    let Some(span) = case.last_build() else {
+        return vec![
+            "Find out the build (ExSetup.exe, or the HttpProxy logs) and install the update that fits it.".to_owned(),
+        ];
+    };
+    let steps = case.product.update_steps(span.build);
+    if steps.is_empty() {
+        return vec![format!(
+            "No newer update than {} ({}) is known to this version; check for one.",
+            span.build, span.update
+        )];
+    }
+    steps.into_iter().map(|step| format!("{}.", step.trim_end_matches('.'))).collect()
+}
+
+fn evict(case: &Case<'_>) -> Vec<String> {
+    let mut steps = Vec::new();
+    let shells: Vec<&str> =
+        case.web_shells.iter().filter(|shell| shell.present != Some(false)).map(|shell| shell.path.as_str()).collect();
+    if !shells.is_empty() {
+        steps.push(format!(
+            "After copying them, remove the web shells ({}) and the Temporary ASP.NET Files, then restart IIS.",
+            list(&shells, 6)
+        ));
+    }
+    if !case.persistence.is_empty() {
+        let names: Vec<String> = case.persistence.iter().map(|one| format!("{} {}", one.kind, one.name)).collect();
+        steps.push(format!("Remove what else was left: {}.", list(&names, 6)));
+    }
+    steps.push(
+        "Compare IIS modules, transport agents, tasks, services, inbox rules, mailbox permissions and role assignments \
+         with what you know to be yours."
+            .to_owned(),
+    );
+    steps.push(
+        "Renew what the attacker could have read: passwords of administrators and of all who logged on to the server, \
+         service accounts, machine keys, the OAuth certificate and certificates with private keys on it. Where the \
+         domain is in doubt, krbtgt twice."
+            .to_owned(),
+    );
+    steps.push(
+        "Where credentials were taken or other machines reached, rebuild the server instead of repairing it, from a copy \
+         older than the first exploitation."
+            .to_owned(),
+    );
+    if !case.mailboxes.is_empty() {
+        let names: Vec<&str> = case.mailboxes.iter().map(|one| one.mailbox.as_str()).collect();
+        steps.push(format!("Treat the mail as read and tell those whom it concerns: {}.", list(&names, 6)));
+    }
+    steps
+}
+
+fn report(case: &Case<'_>) -> String {
+    match case.verdict {
+        Verdict::Active | Verdict::Compromised | Verdict::Exploited => {
+            "Report: data protection (GDPR Article 33: 72 hours from becoming aware), NIS2 Article 23 (24 hours, 72 hours, \
+             one month) or your national rules, your insurer and your CERT."
+                .to_owned()
+        }
+        _ => "Record this result with its limits; whether something has to be reported is for your counsel to say.".to_owned(),
+    }
+}

@@ -1,0 +1,83 @@
+//! Whose mail, what data? EWS, export requests, archives, dumps, bytes out.
+
+use model::assessment::{Answer, Confidence, Mailbox};
+use model::campaign::{Proves, Stage};
+
+use crate::answers::{NAMES_MAX, has_source, said, sureness};
+use crate::case::Case;
+use crate::findings::{Seen, top};
+use crate::mailboxes::NOT_NAMED;
+use crate::wording::{count, list, name, number};
+
+/// The answer.
+pub(crate) fn answer(case: &Case<'_>) -> Answer {
+    let taken = case.having(|one| {
+        let stage = matches!(one.finding.stage, Stage::Collection | Stage::Exfiltration);
+        one.proves() == Proves::Theft || (stage && one.is_proof())
+    });
+    let mut sentences: Vec<String> = Vec::new();
+    if !case.mailboxes.is_empty() {
+        let bytes = case.mailboxes.iter().map(|one| one.bytes).fold(0, u64::saturating_add);
+        let rows: Vec<String> = case.mailboxes.iter().map(mailbox).collect();
+        sentences.push(format!(
+            "Mail: {}. In all {} bytes sent, as far as the logs count them. Treat the content of these mailboxes as \
+             read.",
+            list(&rows, NAMES_MAX),
+            number(bytes)
+        ));
+    }
+    let named: Vec<&String> = case.mailboxes.iter().flat_map(|one| &one.findings).collect();
+    let other: Vec<&Seen> = taken.iter().copied().filter(|one| !named.contains(&&one.finding.id)).collect();
+    if !other.is_empty() {
+        let rows: Vec<String> = top(other, NAMES_MAX).into_iter().map(thing).collect();
+        sentences.push(format!("Other data: {}.", list(&rows, NAMES_MAX)));
+    }
+    if sentences.is_empty() {
+        sentences.push("No access to mail and no gathering of other data is seen in this evidence.".to_owned());
+    }
+    let confidence = if taken.is_empty() { Confidence::None } else { sureness(&taken) };
+    said(sentences.join(" "), confidence, &taken, unknown(case, &taken))
+}
+
+fn mailbox(one: &Mailbox) -> String {
+    let times = match (one.first, one.last) {
+        (Some(first), Some(last)) => format!(", {}", crate::wording::stretch(first, last)),
+        _ => String::new(),
+    };
+    format!(
+        "{} by {} ({}, {} bytes{times})",
+        name(&one.mailbox),
+        one.how,
+        count(one.requests, "request"),
+        number(one.bytes)
+    )
+}
+
+fn thing(one: &Seen) -> String {
+    let subject = one.finding.subject.as_deref().map(|subject| format!(": {}", name(subject))).unwrap_or_default();
+    format!("{}{subject} ({})", name(&one.finding.title), one.id())
+}
+
+fn unknown(case: &Case<'_>, taken: &[&Seen]) -> Vec<String> {
+    let mut unknown = Vec::new();
+    if case.mailboxes.iter().any(|one| one.mailbox == NOT_NAMED) || !has_source(case, "ews") {
+        unknown.push(
+            r"which mailboxes, and how much: collect %ExchangeInstallPath%Logging\Ews of the same hours; mailbox audit logs name items where auditing was on"
+                .to_owned(),
+        );
+    }
+    if !taken.is_empty() {
+        unknown.push(
+            "whether what was gathered left the network: firewall, proxy and flow records, and the IIS column sc-bytes \
+             where it was switched on"
+                .to_owned(),
+        );
+    } else {
+        unknown.push(
+            "what cannot be seen here: reading of mail before the evidence begins, and what commands behind a POST \
+             copied"
+                .to_owned(),
+        );
+    }
+    unknown
+}

@@ -1,0 +1,223 @@
+//! One server from observation to assessment: the order of judging, and what the answers are given from.
+
+use std::collections::BTreeSet;
+
+use model::assessment::{
+    Begin, BuildSpan, Coverage, Exposure, Finding, Mailbox, Persistence, ServerAssessment, Span, Verdict, WebShell,
+};
+use model::campaign::{Proves, RuleFacts};
+use model::observation::{Observations, Server};
+use model::{Family, Utc};
+
+use crate::coverage::{Bounds, Spoken};
+use crate::exposure::{Ground, Window};
+use crate::findings::{Material, Seen};
+use crate::incidents::{Chain, Stitching};
+use crate::product::Product;
+use crate::{
+    Options, answers, begin, builds, clients, corroboration, coverage, findings, mailboxes, persistence, reasons,
+    verdict, web_shells,
+};
+
+/// Everything that is known of one server when it comes to answering.
+pub(crate) struct Case<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) server: &'a Server,
+    pub(crate) product: &'a dyn Product,
+    pub(crate) rules: &'a [RuleFacts],
+    pub(crate) evidence: Option<Span>,
+    pub(crate) spoken: Vec<Spoken>,
+    pub(crate) builds: Vec<BuildSpan>,
+    pub(crate) coverage: Vec<Coverage>,
+    pub(crate) windows: Vec<Window<'a>>,
+    pub(crate) exposure: Vec<Exposure>,
+    /// Why nothing can be ruled out, beside missing coverage.
+    pub(crate) blind: Vec<String>,
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) chains: Vec<Chain>,
+    pub(crate) web_shells: Vec<WebShell>,
+    pub(crate) mailboxes: Vec<Mailbox>,
+    pub(crate) persistence: Vec<Persistence>,
+    pub(crate) begin: Begin,
+    pub(crate) verdict: Verdict,
+}
+
+/// Judges one server. Findings are numbered from `before + 1` on.
+pub(crate) fn assess(
+    observations: &Observations,
+    options: &Options,
+    product: &dyn Product,
+    (name, server): (&str, &Server),
+    before: usize,
+) -> (ServerAssessment, Vec<Finding>) {
+    let case = judge(observations, options, product, (name, server), before);
+    let assessed = ServerAssessment {
+        server: name.to_owned(),
+        verdict: case.verdict,
+        summary: reasons::summary(&case),
+        reasons: reasons::reasons(&case),
+        builds: case.builds.clone(),
+        exposure: case.exposure.clone(),
+        begin: case.begin.clone(),
+        incidents: case.chains.iter().map(|chain| chain.incident.clone()).collect(),
+        web_shells: case.web_shells.clone(),
+        mailboxes: case.mailboxes.clone(),
+        persistence: case.persistence.clone(),
+        coverage: case.coverage.clone(),
+        answers: answers::all(&case),
+    };
+    (assessed, case.seen.into_iter().map(|one| one.finding).collect())
+}
+
+fn judge<'a>(
+    observations: &'a Observations,
+    options: &Options,
+    product: &'a dyn Product,
+    (name, server): (&'a str, &'a Server),
+    before: usize,
+) -> Case<'a> {
+    let bounds = Bounds { from: options.from, until: options.until };
+    let material = Material { files: &observations.files, rules: &observations.rules, product, name, server };
+    let mut seen = findings::all(&material, before);
+    corroboration::weigh(&mut seen);
+    let builds = builds::history(&server.builds, product);
+    let spoken = coverage::spoken(server);
+    let evidence = extent(server);
+    let found: BTreeSet<String> = seen
+        .iter()
+        .filter(|one| one.proves() != Proves::Context)
+        .filter_map(|one| one.finding.campaign.clone())
+        .collect();
+    let ground =
+        Ground { product, builds: &builds, evidence: evidence.clone(), spoken: &spoken, bounds, found: &found };
+    let windows = ground.windows(&observations.campaigns);
+    let stitching = Stitching {
+        name,
+        product,
+        between: &clients::InBetween::of(server),
+        rules: &observations.rules,
+        windows: &windows,
+        logons: &server.logons,
+    };
+    let chains = stitching.stitch(&mut seen);
+    let (exposure, verdict, blind) = verdicts(observations, options, &windows, &seen, !spoken.is_empty());
+    Case {
+        name,
+        server,
+        product,
+        rules: &observations.rules,
+        evidence,
+        builds,
+        coverage: coverage::list(server),
+        exposure,
+        blind,
+        web_shells: web_shells::list(&material, &seen),
+        mailboxes: mailboxes::list(server, &seen, &chains),
+        persistence: persistence::list(&seen),
+        begin: begin::of(&seen, &windows, &chains),
+        verdict,
+        spoken,
+        windows,
+        seen,
+        chains,
+    }
+}
+
+/// The exposures with their verdicts, the server's verdict, and what beside coverage keeps from ruling anything out.
+fn verdicts(
+    observations: &Observations,
+    options: &Options,
+    windows: &[Window<'_>],
+    seen: &[Seen],
+    has_logs: bool,
+) -> (Vec<Exposure>, Verdict, Vec<String>) {
+    let mut all_blind: BTreeSet<String> = BTreeSet::new();
+    let mut exposure: Vec<Exposure> = Vec::new();
+    for window in windows {
+        let blind = verdict::blind_spots(observations, options, &window.campaign.id);
+        exposure.push(exposed(window, verdict::of_window(window, seen, &blind)));
+        all_blind.extend(blind);
+    }
+    let worst = exposure.iter().map(|one| one.verdict).min();
+    let mut result = worst.unwrap_or(if has_logs { Verdict::NoEvidence } else { Verdict::CannotTell });
+    if worst.is_none() && (observations.incomplete || observations.campaigns.is_empty()) {
+        result = Verdict::CannotTell;
+    }
+    if let Some((verdict, first)) = verdict::unattributed(seen, windows, worst) {
+        let whole = result != Verdict::CannotTell;
+        if verdict < Verdict::CannotTell || whole {
+            result = result.min(verdict);
+        }
+        if verdict < Verdict::CannotTell || worst.is_some() {
+            exposure.push(verdict::unattributed_exposure(verdict, first));
+        }
+    }
+    (exposure, result, all_blind.into_iter().collect())
+}
+
+fn exposed(window: &Window<'_>, verdict: Verdict) -> Exposure {
+    Exposure {
+        campaign: window.campaign.id.clone(),
+        cves: window.cves.clone(),
+        verdict,
+        from: window.from,
+        from_basis: window.from_basis.clone(),
+        until: window.until,
+        until_basis: window.until_basis.clone(),
+        covered: window.covered.clone(),
+        uncovered: window.uncovered.clone(),
+    }
+}
+
+/// First and last record of a server.
+fn extent(server: &Server) -> Option<Span> {
+    let covered = server.coverage.iter().filter(|(source, _)| source.family != Family::File);
+    let coverage = covered.flat_map(|(_, seen)| {
+        let hours = [seen.hours.keys().next(), seen.hours.keys().next_back()];
+        let hours = hours.into_iter().flatten().map(|hour| Utc::from_hour(*hour));
+        [seen.first, seen.last].into_iter().flatten().chain(hours)
+    });
+    let builds = server.builds.iter().flat_map(|one| [one.first, one.last]);
+    let sightings = server.sightings.iter().flat_map(|one| [one.first, one.last]).flatten();
+    let pages = server.pages.iter().flat_map(|one| [one.first, one.last]);
+    let times: Vec<Utc> = coverage.chain(builds).chain(sightings).chain(pages).collect();
+    let (from, until) = times.iter().min().zip(times.iter().max())?;
+    Some(Span { from: *from, until: *until })
+}
+
+impl Case<'_> {
+    /// Findings that satisfy a test.
+    pub(crate) fn having(&self, test: impl Fn(&Seen) -> bool) -> Vec<&Seen> {
+        self.seen.iter().filter(|one| test(one)).collect()
+    }
+
+    /// Findings that prove anything.
+    pub(crate) fn proofs(&self) -> Vec<&Seen> {
+        self.having(Seen::is_proof)
+    }
+
+    /// The build that ran last.
+    pub(crate) fn last_build(&self) -> Option<&BuildSpan> {
+        self.builds.iter().max_by_key(|span| (span.last_seen, span.first_seen))
+    }
+
+    /// The first time from which a fixed build ran for every campaign that was found, else for every one that counts.
+    pub(crate) fn fixed_since(&self) -> Option<Utc> {
+        let found: BTreeSet<&str> = self.proofs().iter().filter_map(|one| one.finding.campaign.as_deref()).collect();
+        let concerned = |window: &&Window<'_>| found.is_empty() || found.contains(window.campaign.id.as_str());
+        let times: Option<Vec<Utc>> = self.windows.iter().filter(concerned).map(|window| window.fixed_since).collect();
+        times.and_then(|times| times.into_iter().max())
+    }
+
+    /// What would settle the uncovered stretches, without repetition.
+    pub(crate) fn wishes(&self) -> Vec<String> {
+        let mut wishes: Vec<String> = Vec::new();
+        let uncovered = self.windows.iter().filter(|window| !window.is_covered()).flat_map(|window| &window.uncovered);
+        for one in uncovered {
+            if !wishes.contains(&one.settle) {
+                wishes.push(one.settle.clone());
+            }
+        }
+        wishes
+    }
+}

@@ -1,0 +1,104 @@
+//! Indicators never prove alone. An address, a name or a hash from a list counts only where an independent second
+//! source says something about the same client or the same thing; otherwise it stays as background.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::Family;
+use model::campaign::Proves;
+
+use crate::findings::Seen;
+
+/// Lowers what uncorroborated indicators prove to context, and says so.
+pub(crate) fn weigh(seen: &mut [Seen]) {
+    let telling = telling(seen);
+    let corroborated: Vec<bool> = seen.iter().map(|one| one.indicator && is_corroborated(one, &telling)).collect();
+    for (one, corroborated) in seen.iter_mut().zip(corroborated) {
+        if !one.indicator || (!corroborated && one.proves() == Proves::Context) {
+            continue;
+        }
+        let note = if corroborated {
+            "It is an indicator from a list; another log with another rule agrees."
+        } else {
+            one.finding.proves = Proves::Context;
+            "It is an indicator from a list and nothing independent in this evidence agrees, so it counts as \
+             background only."
+        };
+        let reason = one.finding.reason.trim_end();
+        one.finding.reason = if reason.is_empty() { note.to_owned() } else { format!("{reason} {note}") };
+    }
+}
+
+/// What findings are about, with the log family and the rule that say so.
+type Telling = BTreeMap<String, BTreeSet<(Family, String)>>;
+
+/// Findings that are no indicators and tell more than a scan, by what they are about.
+fn telling(seen: &[Seen]) -> Telling {
+    let mut telling = Telling::new();
+    let counts = |one: &&Seen| !one.indicator && !matches!(one.proves(), Proves::Context | Proves::Scan);
+    for one in seen.iter().filter(counts) {
+        for key in keys(one) {
+            telling.entry(key).or_default().insert((one.family, one.finding.rule.clone()));
+        }
+    }
+    telling
+}
+
+/// Another log family, with another rule, speaks of the same client or the same thing.
+fn is_corroborated(indicator: &Seen, telling: &Telling) -> bool {
+    let independent =
+        |(family, rule): &(Family, String)| *family != indicator.family && *rule != indicator.finding.rule;
+    keys(indicator).iter().filter_map(|key| telling.get(key)).flatten().any(independent)
+}
+
+fn keys(one: &Seen) -> Vec<String> {
+    let client = one.finding.client.as_ref().map(|client| format!("client {}", client.to_lowercase()));
+    let subject = one.finding.subject.as_ref().map(|subject| format!("subject {}", subject.to_lowercase()));
+    client.into_iter().chain(subject).chain(one.pages.iter().map(|page| format!("page {page}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Builder, sighting};
+    use model::assessment::Verdict;
+    use model::campaign::{Proves, Stage};
+
+    fn indicator_only() -> Builder {
+        let mut builder = Builder::new().covered();
+        let indicator = builder.indicator("proxylogon/address", Stage::Control, Proves::Persistence);
+        let mut hit = sighting(indicator, "iis/W3SVC1", "2021-03-03T04:00:00Z");
+        hit.client = Some("203.0.113.7".to_owned());
+        builder.see(hit);
+        builder
+    }
+
+    #[test]
+    fn an_indicator_alone_is_background() {
+        let assessment = indicator_only().assess();
+        assert_eq!(assessment.verdict, Verdict::NoEvidence);
+        assert_eq!(assessment.findings[0].proves, Proves::Context);
+        assert!(assessment.findings[0].reason.contains("background only"));
+        assert!(assessment.servers[0].incidents.is_empty());
+    }
+
+    #[test]
+    fn an_independent_source_makes_it_count() {
+        let mut builder = indicator_only();
+        let other = builder.rule("proxylogon/anchor", Stage::Access, Proves::Attempt);
+        let mut hit = sighting(other, "httpproxy/Ecp", "2021-03-03T03:59:00Z");
+        hit.client = Some("203.0.113.7".to_owned());
+        builder.see(hit);
+        assert_eq!(builder.assess().verdict, Verdict::Compromised);
+    }
+
+    #[test]
+    fn the_same_log_family_or_a_scan_is_no_second_source() {
+        for (source, proves) in [("iis/W3SVC2", Proves::Attempt), ("httpproxy/Ecp", Proves::Scan)] {
+            let mut builder = indicator_only();
+            let other = builder.rule("proxylogon/anchor", Stage::Access, proves);
+            let mut hit = sighting(other, source, "2021-03-03T03:59:00Z");
+            hit.client = Some("203.0.113.7".to_owned());
+            builder.see(hit);
+            assert_eq!(builder.assess().verdict, Verdict::Targeted, "{source}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The list of web shells: what requests, records of writing and files say about one page, put together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::assessment::WebShell;
+use model::campaign::{Proves, Stage};
+use model::observation::{FileSeen, PageUse};
+use model::{Family, Utc};
+
+use crate::findings::{Material, Seen, UNKNOWN_FILE_RULE, file_key};
+use crate::pages::{drives, scanners};
+
+/// All web shells of a server, by path.
+pub(crate) fn list(material: &Material<'_>, seen: &[Seen]) -> Vec<WebShell> {
+    let known = Known::of(material);
+    let mut pages: BTreeMap<&str, Vec<&Seen>> = BTreeMap::new();
+    for one in seen.iter().filter(|one| speaks_of_a_shell(one)) {
+        for page in &one.pages {
+            pages.entry(page).or_default().push(one);
+        }
+    }
+    let mut shells: Vec<WebShell> = pages
+        .into_iter()
+        .filter(|(_, seen)| seen.iter().any(|one| one.is_compromise() || one.finding.rule == UNKNOWN_FILE_RULE))
+        .map(|(page, seen)| web_shell(material, &known, page, &seen))
+        .collect();
+    shells.sort_by(|a, b| a.path.cmp(&b.path));
+    shells
+}
+
+/// Something left, driven or removed; not what is mere background.
+fn speaks_of_a_shell(one: &Seen) -> bool {
+    let telling = one.proves() != Proves::Context || one.finding.rule == UNKNOWN_FILE_RULE;
+    telling && matches!(one.finding.stage, Stage::Foothold | Stage::Control | Stage::Cleanup)
+}
+
+/// What the server's pages and files say, by page.
+struct Known<'a> {
+    files: BTreeMap<String, &'a FileSeen>,
+    uses: BTreeMap<&'a str, Vec<&'a PageUse>>,
+    scanners: BTreeSet<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    fn of(material: &Material<'a>) -> Self {
+        let server = material.server;
+        let mut files = BTreeMap::new();
+        for file in &server.files {
+            if let Some(key) = file_key(material.product, file) {
+                files.entry(key).or_insert(file);
+            }
+        }
+        let mut uses: BTreeMap<&str, Vec<&PageUse>> = BTreeMap::new();
+        for one in server.pages.iter().filter(|one| one.answered > 0) {
+            uses.entry(&one.page).or_default().push(one);
+        }
+        Self { files, uses, scanners: scanners(&server.pages) }
+    }
+}
+
+fn web_shell(material: &Material<'_>, known: &Known<'_>, page: &str, seen: &[&Seen]) -> WebShell {
+    let server = material.server;
+    let files = known.files.get(page).copied();
+    let uses: &[&PageUse] = known.uses.get(page).map(Vec::as_slice).unwrap_or_default();
+    let requests: Vec<&&Seen> = seen.iter().filter(|one| is_request(one)).collect();
+    let (uses_count, first_use, last_use) = if uses.is_empty() {
+        let total = requests.iter().map(|one| one.finding.count).fold(0, u64::saturating_add);
+        let first = requests.iter().filter_map(|one| one.finding.time).min();
+        (total, first, requests.iter().filter_map(|one| one.finding.last.or(one.finding.time)).max())
+    } else {
+        let total = uses.iter().map(|one| one.answered).fold(0, u64::saturating_add);
+        let first = uses.iter().map(|one| one.first_answered.unwrap_or(one.first)).min();
+        (total, first, uses.iter().map(|one| one.last_answered.unwrap_or(one.last)).max())
+    };
+    let is_url = page.starts_with('/');
+    WebShell {
+        path: files
+            .map(|file| file.path.clone())
+            .or_else(|| written_path(material, seen, page))
+            .unwrap_or(page.to_owned()),
+        url: is_url.then(|| page.to_owned()),
+        sha256: files.and_then(|file| file.sha256.clone()),
+        written: written(seen),
+        uses: uses_count,
+        first_use,
+        last_use,
+        present: if files.is_some() { Some(true) } else { server.web_folders_present.then_some(false) },
+        clients: clients(&requests, uses, &known.scanners),
+        findings: seen.iter().map(|one| one.finding.id.clone()).collect(),
+    }
+}
+
+/// The path on disk as a record of writing names it.
+fn written_path(material: &Material<'_>, seen: &[&Seen], page: &str) -> Option<String> {
+    let subjects = seen.iter().filter_map(|one| one.finding.subject.as_deref());
+    let texts = seen.iter().flat_map(|one| &one.finding.evidence).flat_map(|one| crate::paths::scripts_in(&one.text));
+    subjects
+        .map(str::to_owned)
+        .chain(texts)
+        .filter(|path| crate::paths::page_key(material.product, path).as_deref() == Some(page))
+        .find_map(|path| crate::paths::disk_path(&path))
+}
+
+/// When a record says that the page was written: file creation, export, reset of a virtual directory.
+fn written(seen: &[&Seen]) -> Option<Utc> {
+    let writes =
+        |one: &&&Seen| one.finding.stage == Stage::Foothold && !is_web_log(one.family) && one.family != Family::File;
+    seen.iter().filter(writes).filter_map(|one| one.finding.time).min()
+}
+
+fn is_request(one: &Seen) -> bool {
+    one.finding.stage == Stage::Control && is_web_log(one.family)
+}
+
+fn is_web_log(family: Family) -> bool {
+    matches!(family, Family::Iis | Family::HttpProxy | Family::HttpErr)
+}
+
+/// Clients that drive the page, and those that were answered and are no scanners.
+fn clients(requests: &[&&Seen], uses: &[&PageUse], scanners: &BTreeSet<&str>) -> Vec<String> {
+    let driving = requests.iter().filter_map(|one| one.finding.client.as_deref());
+    let by_hand = uses.iter().filter(|one| drives(one) || !scanners.contains(one.client.as_str()));
+    let fetching = by_hand.map(|one| one.client.as_str());
+    driving.chain(fetching).collect::<BTreeSet<&str>>().into_iter().map(str::to_owned).collect()
+}
