@@ -215,6 +215,7 @@ fn hits_of(plan: &Plan, case: &Case) -> BTreeMap<String, u64> {
 #[test]
 fn every_case_hits_exactly_what_it_says() {
     let packs = packs();
+    assert!(!packs.is_empty(), "no packs in {}", packs_folder().display());
     let plan = compile(&packs);
     let mut wrong = Vec::new();
     for (folder, _) in &packs {

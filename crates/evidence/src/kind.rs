@@ -64,8 +64,7 @@ fn log_kind(text: &[u8]) -> Option<Kind> {
         return Some(Kind::TestProxyLogon);
     }
     let directive = [&b"#Fields:"[..], b"#Software:", b"#Log-type:", b"#Version:", b"#Date:"].into_iter().any(any);
-    let header_row =
-        [&b"DateTime,"[..], b"TimeStamp,", b"date-time,", b"\"DateTime\","].into_iter().any(starts);
+    let header_row = [&b"DateTime,"[..], b"TimeStamp,", b"date-time,", b"\"DateTime\","].into_iter().any(starts);
     if directive || header_row || is_w3c_record(first) {
         return Some(Kind::DelimitedLog);
     }

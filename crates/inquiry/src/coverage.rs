@@ -13,7 +13,7 @@ use model::campaign::Need;
 use model::observation::{Server, SourceCoverage};
 use model::{Family, Source, Utc};
 
-use crate::wording::when;
+use crate::wording::day;
 
 /// A silence shorter than this is never a gap.
 const TOLERANCE_HOURS_MIN: i64 = 4;
@@ -119,26 +119,26 @@ impl Missing {
     }
 }
 
-/// What to collect for a stretch.
+/// What to collect for a stretch: which logs, of which days, and where such logs still lie.
 fn settle(span: &Span, why: &str, unmet: &[&Need]) -> String {
     if unmet.is_empty() {
         return "no log family is known in which this campaign always shows; examine the server itself".to_owned();
     }
-    let mut wishes: Vec<String> = Vec::new();
-    for need in unmet {
+    let wish = |need: &&Need| {
+        let words = need.settle.trim().trim_end_matches('.');
+        let words = if words.is_empty() { format!("the logs {}", need.any_of.join(" or ")) } else { words.to_owned() };
         let places: Vec<String> = need.any_of.iter().filter_map(|source| place_of(source)).collect();
-        let wish = need.settle.trim().trim_end_matches('.').to_owned();
-        let wish = if wish.is_empty() { format!("collect {}", need.any_of.join(" or ")) } else { wish };
-        wishes.push(if places.is_empty() { wish } else { format!("{wish} ({})", places.join(" or ")) });
-    }
-    let times = format!("records from {} to {}", when(span.from), when(span.until));
-    let where_else = match why {
-        "not read" => "they were left out by the time bounds of this run",
-        "rotated" => "older copies are kept by backups, volume shadow copies, disk images and log platforms",
-        "gap" => "look for deleted files of that time in backups, volume shadow copies and log platforms",
-        _ => "from the server, its backups or a log platform",
+        // A pack that names the place itself needs no second one.
+        if places.is_empty() || words.contains('\\') { words } else { format!("{words} ({})", places.join(" or ")) }
     };
-    format!("{}; {times}; {where_else}", wishes.join("; "))
+    let wishes: Vec<String> = unmet.iter().map(wish).collect();
+    let where_else = match why {
+        "not read" => "left out by the time bounds of this run",
+        "gap" => "perhaps deleted: look in backups, volume shadow copies and the log platform",
+        "ends" => "from the server",
+        _ => "from a backup, a volume shadow copy or the log platform",
+    };
+    format!("{} of {} to {}, {where_else}", wishes.join(" and "), day(span.from), day(span.until))
 }
 
 /// Where a source lies on a server with default paths.

@@ -100,8 +100,15 @@ fn because(case: &Case<'_>) -> Vec<String> {
     }
     let room = BECAUSE_MAX.saturating_sub(because.len());
     let told = |one: &Seen| because.iter().any(|text| text.ends_with(&line(one)));
-    let more: Vec<String> = top(telling, BECAUSE_MAX).into_iter().filter(|one| !told(one)).map(line).collect();
-    because.extend(more.into_iter().take(room));
+    // Several logs record the same step: it is told once.
+    let mut steps: BTreeSet<(&str, Option<i64>)> = BTreeSet::new();
+    let more: Vec<String> = top(telling, usize::MAX)
+        .into_iter()
+        .filter(|one| !told(one) && steps.insert((&one.finding.title, one.finding.time.map(|time| time.0 / 1_000_000))))
+        .map(line)
+        .take(room)
+        .collect();
+    because.extend(more);
     if matches!(case.verdict, Verdict::CannotTell) {
         because.extend(case.blind.iter().cloned());
         let uncovered = case.windows.iter().filter(|window| !window.is_covered());

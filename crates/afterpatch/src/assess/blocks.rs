@@ -32,7 +32,8 @@ pub struct OwnedBlock {
 impl<R: Read> Blocks<R> {
     /// `head` was already read from `source`.
     pub fn new(source: R, head: &[u8], encoding: Encoding) -> Self {
-        let mut blocks = Self { source, rest: Vec::new(), skipping: false, decoder: None, ended: false, offset: 0, line: 1 };
+        let mut blocks =
+            Self { source, rest: Vec::new(), skipping: false, decoder: None, ended: false, offset: 0, line: 1 };
         if encoding.is_utf16() {
             let mut decoder = Utf16::new(encoding == Encoding::Utf16Be);
             decoder.push(head, &mut blocks.rest);
@@ -101,7 +102,8 @@ impl<R: Read> Blocks<R> {
         if self.rest.is_empty() {
             return None;
         }
-        let whole = if self.ended { Some(self.rest.len()) } else { memchr::memrchr(b'\n', &self.rest).map(|at| at + 1) };
+        let whole =
+            if self.ended { Some(self.rest.len()) } else { memchr::memrchr(b'\n', &self.rest).map(|at| at + 1) };
         let length = whole.unwrap_or_else(|| {
             self.skipping = true;
             LINE_BYTES_MAX

@@ -39,7 +39,8 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
     let compiled = compile(options.packs.as_deref(), console)?;
     interrupt::listen();
-    let threads = options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let threads =
+        options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let (mut observations, accounted) = observe(&inventory, &compiled.plan, options, threads, console);
     if !interrupt::came() {
         refuse_nothing(&observations.files, options)?;
@@ -77,7 +78,11 @@ fn compile(folder: Option<&Path>, console: &Console) -> Result<Compiled, Failure
             .hint("a folder of packs holds a folder per campaign with pack.toml and rules/*.yml"));
     }
     for refusal in &compiled.refusals {
-        console.say(&format!("refused: {}: {}", report::hostile::ForTerminal(&refusal.rule), report::hostile::ForTerminal(&refusal.reason)));
+        console.say(&format!(
+            "refused: {}: {}",
+            report::hostile::ForTerminal(&refusal.rule),
+            report::hostile::ForTerminal(&refusal.reason)
+        ));
     }
     if folder.is_none() && !compiled.refusals.is_empty() {
         return Err(Failure::new(Exit::Integrity, format!("{} built-in rules did not load", compiled.refusals.len())));
@@ -86,7 +91,13 @@ fn compile(folder: Option<&Path>, console: &Console) -> Result<Compiled, Failure
 }
 
 /// The pass over every byte.
-fn observe(inventory: &Inventory, plan: &Plan, options: &AssessOptions, threads: usize, console: &Console) -> (Observations, Vec<Accounted>) {
+fn observe(
+    inventory: &Inventory,
+    plan: &Plan,
+    options: &AssessOptions,
+    threads: usize,
+    console: &Console,
+) -> (Observations, Vec<Accounted>) {
     let range = TimeRange { from: options.from, until: options.to };
     let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts| {
         let family = parser.clone().advance(block.bytes);
@@ -114,7 +125,7 @@ fn observe(inventory: &Inventory, plan: &Plan, options: &AssessOptions, threads:
 /// Puts the pieces together: one manifest line per input, the containers behind them, servers by name.
 fn gather(
     tally: Tally,
-    records: Vec<Option<(Accounted, Option<FileRecord>)>>,
+    records: Vec<Option<reading::Read>>,
     plan: &Plan,
     fallback: Option<&str>,
 ) -> (Observations, Vec<Accounted>) {
@@ -138,15 +149,23 @@ fn gather(
 
 /// Nothing to judge: said aloud, with what was looked for.
 fn refuse_nothing(files: &[FileRecord], options: &AssessOptions) -> Result<(), Failure> {
-    let is_recognised = |file: &FileRecord| !matches!(file.kind, Kind::Other | Kind::Container) && file.sha256.is_some();
+    let is_recognised =
+        |file: &FileRecord| !matches!(file.kind, Kind::Other | Kind::Container) && file.sha256.is_some();
     if files.iter().any(is_recognised) {
         return Ok(());
     }
     let places: Vec<String> = options.evidence.iter().map(|path: &PathBuf| format!("`{}`", path.display())).collect();
     let (count, unreadable) = (files.len(), files.iter().filter(|file| file.sha256.is_none()).count());
     let containers = files.iter().filter(|file| file.kind == Kind::Container).count();
-    let message = format!("nothing recognised in {}: {count} files, {unreadable} of them unreadable, {containers} archives", places.join(", "));
-    let hint = if containers > 0 { "this version does not look into archives; unpack them to a folder of their own first" } else { LOOKED_FOR };
+    let message = format!(
+        "nothing recognised in {}: {count} files, {unreadable} of them unreadable, {containers} archives",
+        places.join(", ")
+    );
+    let hint = if containers > 0 {
+        "this version does not look into archives; unpack them to a folder of their own first"
+    } else {
+        LOOKED_FOR
+    };
     Err(Failure::new(Exit::Nothing, message).hint(hint))
 }
 
@@ -169,7 +188,12 @@ fn show(assessment: &Assessment, options: &AssessOptions, console: &Console) {
         Format::Human if console.quiet => {}
         Format::Human => {
             let page = options.output.join(outputs::REPORT);
-            console.result(&report::screen::screen(assessment, &page.display().to_string(), console.colour, console.width()));
+            console.result(&report::screen::screen(
+                assessment,
+                &page.display().to_string(),
+                console.colour,
+                console.width(),
+            ));
         }
     }
 }

@@ -1,12 +1,10 @@
 //! Reads one input to its end: tells what it is, hands it to its reader, and accounts for it.
 
-use std::io::Read;
+use std::io::Read as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use detect::observe::{
-    CONTENT_BYTES_MAX, FileContent, FileFacts, FileTally, Observer, Tally, TimeRange, observe_file,
-};
+use detect::observe::{CONTENT_BYTES_MAX, FileContent, FileFacts, FileTally, Observer, Tally, TimeRange, observe_file};
 use detect::plan::Plan;
 use evidence::{Hashes, Input, Inventory, Stream, kind, place};
 use formats::block::Lines;
@@ -25,10 +23,13 @@ pub struct Reading<'a> {
     pub pool: &'a Pool<'a>,
     pub tally: Mutex<Tally>,
     /// One record per input, and one more where the input is a gzip file.
-    pub records: Mutex<Vec<Option<(Accounted, Option<FileRecord>)>>>,
+    pub records: Mutex<Vec<Option<Read>>>,
 }
 
-/// An input that has been read.
+/// An input that has been read, and the gzip file it was in.
+pub type Read = (Accounted, Option<FileRecord>);
+
+/// What is known of an input once it has been read.
 pub struct Accounted {
     pub record: FileRecord,
     /// Files of one host share it.
@@ -65,11 +66,13 @@ impl Reading<'_> {
         Accounted { record, host: input.place.host.clone(), decoded: false }
     }
 
-    fn read_opened(&self, index: usize, input: &Input, mut stream: Stream, inside: Option<&str>) -> (Accounted, Option<FileRecord>) {
+    fn read_opened(&self, index: usize, input: &Input, mut stream: Stream, inside: Option<&str>) -> Read {
         let path = inside.map_or_else(|| input.path.clone(), |name| format!("{}!{name}", input.path));
         // The name inside a gzip file stands where the gzip file stands.
         let place = match inside {
-            Some(name) => place::place(&input.path.rsplit_once('/').map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}"))),
+            Some(name) => place::place(
+                &input.path.rsplit_once('/').map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}")),
+            ),
             None => input.place.clone(),
         };
         let mut head = Vec::new();
@@ -103,7 +106,14 @@ impl Reading<'_> {
         (Accounted { record, host: place.host, decoded }, container)
     }
 
-    fn read_lines(&self, stream: Stream, head: &[u8], encoding: Encoding, mut parser: Parser, facts: FileFacts) -> (Result, Hashes) {
+    fn read_lines(
+        &self,
+        stream: Stream,
+        head: &[u8],
+        encoding: Encoding,
+        mut parser: Parser,
+        facts: FileFacts,
+    ) -> (Result, Hashes) {
         let shared = Pool::open(facts);
         let mut stream = stream;
         let mut problem = None;
@@ -146,7 +156,14 @@ impl Reading<'_> {
     }
 
     /// Files that are no logs: their beginning is looked at, all of them is hashed.
-    fn read_content(&self, mut stream: Stream, head: Vec<u8>, encoding: Encoding, kind: Kind, facts: &FileFacts) -> (Result, Hashes) {
+    fn read_content(
+        &self,
+        mut stream: Stream,
+        head: Vec<u8>,
+        encoding: Encoding,
+        kind: Kind,
+        facts: &FileFacts,
+    ) -> (Result, Hashes) {
         let mut content = head;
         let wanted = !matches!(kind, Kind::Other | Kind::Container);
         let missing = if wanted { CONTENT_BYTES_MAX.saturating_sub(content.len()) as u64 } else { 0 };
@@ -178,7 +195,7 @@ struct Interruptible<'a, R> {
     pool: &'a Pool<'a>,
 }
 
-impl<R: Read> Read for Interruptible<'_, R> {
+impl<R: std::io::Read> std::io::Read for Interruptible<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.pool.is_interrupted() {
             // Not `Interrupted`: the standard library would try again.

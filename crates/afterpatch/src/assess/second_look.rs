@@ -11,10 +11,10 @@ use model::file::Kind;
 use model::observation::Observations;
 
 use super::blocks::Blocks;
+use super::interrupt::INTERRUPTED;
 use super::parser::Parser;
 use super::pool::Pool;
 use super::reading::Accounted;
-use super::interrupt::INTERRUPTED;
 
 /// Adds to the observations every record of another log that shares a request id with what was found.
 pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &[Accounted], threads: usize) {
@@ -36,7 +36,9 @@ pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &
     let pool = Pool::new(threads, &read, &INTERRUPTED);
     let tally = Mutex::new(Tally::default());
     pool.run(threads, wanted.len(), &|number| {
-        let Some((index, file)) = wanted.get(number).and_then(|index| Some((*index, accounted.get(*index)?))) else { return };
+        let Some((index, file)) = wanted.get(number).and_then(|index| Some((*index, accounted.get(*index)?))) else {
+            return;
+        };
         let found = search(&pool, &join, inventory, index, file);
         if let (Some(found), Some(server)) = (found, file.record.server.as_deref()) {
             tally.lock().unwrap_or_else(PoisonError::into_inner).add(server, Some(server), found);
@@ -51,7 +53,13 @@ pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &
     }
 }
 
-fn search(pool: &Pool<'_>, join: &Join, inventory: &Inventory, index: usize, file: &Accounted) -> Option<detect::observe::FileTally> {
+fn search(
+    pool: &Pool<'_>,
+    join: &Join,
+    inventory: &Inventory,
+    index: usize,
+    file: &Accounted,
+) -> Option<detect::observe::FileTally> {
     let opened = inventory.open(inventory.inputs.get(index)?).ok()?;
     let mut stream = opened.stream;
     let mut head = Vec::new();

@@ -26,7 +26,8 @@ pub fn complete(observations: &mut Observations, inventory: &Inventory, accounte
     }
     let mut total = 0;
     for ((file, offset), records) in cut {
-        let is_line = accounted.get(file as usize).is_some_and(|file| is_read_by_line(file.record.kind) && !file.decoded);
+        let is_line =
+            accounted.get(file as usize).is_some_and(|file| is_read_by_line(file.record.kind) && !file.decoded);
         let Some(input) = inventory.inputs.get(file as usize).filter(|_| is_line && total < TOTAL_BYTES_MAX) else {
             continue;
         };

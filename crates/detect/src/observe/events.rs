@@ -22,14 +22,8 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, file: u32, tally: &mut Fil
     server.coverage.record(&source, event.time);
     let client = field(event, &["IpAddress", "SourceAddress", "SourceIp", "ClientAddress"]);
     let account = field(event, &["User", "SubjectUserName", "TargetUserName"]);
-    if let (Some(time), Some(client)) = (event.time, client.filter(|_| event.event_id == 4624)) {
-        if let Some(account) =
-            field(event, &["TargetUserName"]).filter(|name| !name.ends_with('$') && !name.starts_with("HealthMailbox"))
-        {
-            let mut key = Vec::new();
-            access::key(&[account.as_bytes(), client.as_bytes()], &mut key);
-            server.logons.slot(&key).add(0, time);
-        }
+    if event.event_id == 4624 {
+        record_logon(server, event, client);
     }
     plan.events(event, &mut |rule| {
         let subject: Option<Cow<'_, [u8]>> =
@@ -48,6 +42,17 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, file: u32, tally: &mut Fil
             raw: event.raw,
         });
     });
+}
+
+/// A successful logon of a person from another machine.
+fn record_logon(server: &mut ServerTally, event: &WindowsEvent<'_>, client: Option<&str>) {
+    let is_person = |name: &&str| !name.ends_with('$') && !name.starts_with("HealthMailbox");
+    let account = field(event, &["TargetUserName"]).filter(is_person);
+    if let (Some(time), Some(client), Some(account)) = (event.time, client, account) {
+        let mut key = Vec::new();
+        access::key(&[account.as_bytes(), client.as_bytes()], &mut key);
+        server.logons.slot(&key).add(0, time);
+    }
 }
 
 /// The first of these fields that says something.

@@ -7,7 +7,7 @@ use model::{Family, Origin, Reject, Row, Schema, Sink, Source, Utc, WindowsEvent
 
 use super::columns::{Columns, is_empty};
 use super::file::FileTally;
-use super::pages::{Request, is_command, page_of};
+use super::pages::{Request, Teller, is_command, page_of};
 use super::server::ServerTally;
 use super::sightings::Hit;
 use super::{access, events};
@@ -174,7 +174,7 @@ impl<'p> Observer<'p> {
         if let Some(time) = row.time {
             record_build(server, row, columns, time);
             record_access(server, row, columns, time, &mut self.key);
-            record_page(server, row, columns, time, origin, &mut self.scratch);
+            record_page(server, row, columns, source, time, origin, &mut self.scratch);
         }
     }
 }
@@ -353,13 +353,12 @@ fn record_page(
     server: &mut ServerTally,
     row: &Row<'_>,
     columns: &Columns,
+    source: &Source,
     time: Utc,
     origin: Origin,
     scratch: &mut Vec<u8>,
 ) {
-    if columns.family != Family::Iis {
-        return;
-    }
+    let Some(teller) = Teller::of(source) else { return };
     let (Some(stem), Some(client)) = (columns.cell(row, columns.stem), columns.client(row)) else { return };
     let Some(page) = page_of(stem, scratch) else { return };
     let Ok(text) = std::str::from_utf8(page) else { return };
@@ -378,7 +377,7 @@ fn record_page(
         origin,
         raw: row.line,
     };
-    server.pages.record(page, &request);
+    server.pages.of(teller).record(page, &request);
 }
 
 /// A page of Exchange's own. In the front end's logon folders a back-end page of the same URL is no excuse for a POST:

@@ -5,7 +5,7 @@
 //! what it means is judged later.
 
 use model::observation::{EvidenceRecord, PageUse};
-use model::{Origin, Utc};
+use model::{Family, Origin, Source, Utc};
 
 use super::access::Use;
 use super::bounded::{Bounded, Merge};
@@ -43,6 +43,64 @@ struct Requests {
     not_found: Use,
     account: Option<Box<[u8]>>,
     kept: Kept<4, 2>,
+}
+
+/// Who tells of a request. One request stands in several logs: the front end's IIS log, the proxy log, and, where the
+/// page lies on the back end, its IIS log too, with the front end as client. A page is told by the first that knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Teller {
+    FrontEnd,
+    Proxy,
+    BackEnd,
+}
+
+impl Teller {
+    pub fn of(source: &Source) -> Option<Self> {
+        match (source.family, source.part.as_deref()) {
+            (Family::Iis, Some("W3SVC2" | "back-end")) => Some(Self::BackEnd),
+            (Family::Iis, _) => Some(Self::FrontEnd),
+            (Family::HttpProxy, _) => Some(Self::Proxy),
+            _ => None,
+        }
+    }
+}
+
+/// Requests to pages, by who tells of them.
+#[derive(Clone, Debug, Default)]
+pub struct Pages([PageTally; 3]);
+
+impl Pages {
+    pub fn of(&mut self, teller: Teller) -> &mut PageTally {
+        let [front_end, proxy, back_end] = &mut self.0;
+        match teller {
+            Teller::FrontEnd => front_end,
+            Teller::Proxy => proxy,
+            Teller::BackEnd => back_end,
+        }
+    }
+
+    pub fn shift(&mut self, secs: i64) {
+        self.0.iter_mut().for_each(|tally| tally.shift(secs));
+    }
+
+    /// One entry per page and client, sorted. No request is counted twice.
+    pub fn into_uses(self) -> Vec<PageUse> {
+        let mut uses: Vec<PageUse> = Vec::new();
+        for tally in self.0 {
+            let told: std::collections::BTreeSet<String> = uses.iter().map(|seen| seen.page.clone()).collect();
+            uses.extend(tally.into_uses().into_iter().filter(|seen| !told.contains(&seen.page)));
+        }
+        uses.sort_by(|a, b| (&a.page, &a.client).cmp(&(&b.page, &b.client)));
+        uses
+    }
+}
+
+impl Merge for Pages {
+    fn merge(&mut self, other: Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            mine.merge(theirs);
+        }
+    }
 }
 
 /// Requests per page, answered (200) and not.
@@ -92,7 +150,7 @@ impl PageTally {
     }
 
     /// One entry per page and client. Clients beyond the limit stand together as `(other clients)`.
-    pub fn into_uses(self) -> Vec<PageUse> {
+    fn into_uses(self) -> Vec<PageUse> {
         let (mut answered, mut others) = (rows(self.answered), rows(self.others));
         let keys: std::collections::BTreeSet<_> = answered.keys().chain(others.keys()).cloned().collect();
         keys.into_iter()

@@ -6,7 +6,7 @@ use super::access::{self, LOGONS_MAX, MAILBOX_USES_MAX, Use};
 use super::bounded::{Bounded, Merge};
 use super::builds::BuildTally;
 use super::coverage::CoverageTally;
-use super::pages::PageTally;
+use super::pages::Pages;
 use super::sightings::SightingTally;
 
 /// What a file, or all files, tell of one server.
@@ -15,7 +15,7 @@ pub struct ServerTally {
     pub coverage: CoverageTally,
     pub builds: BuildTally,
     pub sightings: SightingTally,
-    pub pages: PageTally,
+    pub pages: Pages,
     pub logons: Bounded<Use>,
     pub mailboxes: Bounded<Use>,
     pub files: Vec<FileSeen>,
@@ -30,7 +30,7 @@ impl Default for ServerTally {
             coverage: CoverageTally::default(),
             builds: BuildTally::default(),
             sightings: SightingTally::default(),
-            pages: PageTally::default(),
+            pages: Pages::default(),
             logons: Bounded::new(LOGONS_MAX),
             mailboxes: Bounded::new(MAILBOX_USES_MAX),
             files: Vec::new(),

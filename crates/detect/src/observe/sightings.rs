@@ -41,13 +41,21 @@ struct Key {
     source: Source,
 }
 
+/// What the earliest record of a group says.
+#[derive(Clone, Debug)]
+struct First {
+    at: (Option<Utc>, Origin),
+    status: Option<u16>,
+    account: Option<Box<[u8]>>,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Group {
     count: u64,
     bytes: u64,
     span: Option<(Utc, Utc)>,
     /// Of the earliest record, so that it is the same in every order.
-    first: Option<(Option<Utc>, Origin, Option<u16>, Option<Box<[u8]>>)>,
+    first: Option<First>,
     request_ids: std::collections::BTreeSet<Box<[u8]>>,
     kept: Kept<8, 2>,
 }
@@ -117,7 +125,7 @@ impl Group {
         self.bytes = self.bytes.saturating_add(hit.bytes);
         let span = hit.time.map(|time| (time, time));
         self.widen(span);
-        self.earlier((hit.time, hit.origin, hit.status, hit.account.map(Into::into)));
+        self.earlier(First { at: (hit.time, hit.origin), status: hit.status, account: hit.account.map(Into::into) });
         if let Some(id) = hit.request_id.filter(|id| !id.is_empty() && id.len() <= 64) {
             self.request_ids.insert(id.to_ascii_lowercase().into());
             self.trim_ids();
@@ -132,8 +140,8 @@ impl Group {
         };
     }
 
-    fn earlier(&mut self, first: (Option<Utc>, Origin, Option<u16>, Option<Box<[u8]>>)) {
-        if self.first.as_ref().is_none_or(|mine| (first.0, first.1) < (mine.0, mine.1)) {
+    fn earlier(&mut self, first: First) {
+        if self.first.as_ref().is_none_or(|mine| first.at < mine.at) {
             self.first = Some(first);
         }
     }
@@ -147,14 +155,14 @@ impl Group {
     fn shift(&mut self, secs: i64) {
         self.span = self.span.map(|(first, last)| (first.plus_secs(secs), last.plus_secs(secs)));
         if let Some(first) = &mut self.first {
-            first.0 = first.0.map(|time| time.plus_secs(secs));
+            first.at.0 = first.at.0.map(|time| time.plus_secs(secs));
         }
         self.kept.records_mut().for_each(|record| record.time = record.time.map(|time| time.plus_secs(secs)));
     }
 
     fn into_sighting(self, rule: usize, key: Key) -> Sighting {
         let text = |bytes: Box<[u8]>| String::from_utf8_lossy(&bytes).into_owned();
-        let (status, account) = self.first.map_or((None, None), |first| (first.2, first.3));
+        let (status, account) = self.first.map_or((None, None), |first| (first.status, first.account));
         Sighting {
             rule,
             source: key.source,

@@ -82,7 +82,10 @@ impl Header {
             return header;
         };
         let describes_itself = head.starts_with(b"#") || memmem::find(head, b"\n#Fields:").is_some();
-        if !describes_itself && line.first().is_some_and(u8::is_ascii_digit) && memchr::memchr(b',', line.get(..20).unwrap_or(line)).is_none() {
+        if !describes_itself
+            && line.first().is_some_and(u8::is_ascii_digit)
+            && memchr::memchr(b',', line.get(..20).unwrap_or(line)).is_none()
+        {
             let mut assumed = header.clone();
             if assumed.fields(IIS_DEFAULT).is_ok() && assumed.fits(line) {
                 header = assumed;

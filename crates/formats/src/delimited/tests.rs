@@ -159,7 +159,8 @@ fn a_log_without_its_beginning() {
     let mut seen = Seen::default();
     let count = read(&Block::whole(line), &mut Header::for_file("u_ex160816.log", line), &mut seen);
     assert_eq!(count.events, 1);
-    let other = b"2016-08-16 19:46:59 some other log with just as many words as there are columns in the default set\r\n";
+    let other =
+        b"2016-08-16 19:46:59 some other log with just as many words as there are columns in the default set\r\n";
     let count = read(&Block::whole(other), &mut Header::for_file("x.log", other), &mut seen);
     assert_eq!(count.rejected, 1);
 }

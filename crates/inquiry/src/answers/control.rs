@@ -7,7 +7,7 @@ use model::campaign::{Proves, Stage};
 
 use crate::answers::{NAMES_MAX, has_source, said, sureness};
 use crate::case::Case;
-use crate::findings::{Seen, top};
+use crate::findings::Seen;
 use crate::incidents::Chain;
 use crate::wording::{count, list, name, when};
 
@@ -24,8 +24,7 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         case.chains.iter().take(CHAINS_MAX).filter_map(|chain| whence(case, chain)).collect();
     let ran = case.having(|one| one.proves() == Proves::Execution);
     if !ran.is_empty() {
-        let commands: Vec<String> = top(ran.iter().copied(), COMMANDS_MAX).into_iter().map(command).collect();
-        sentences.push(format!("What ran: {}.", commands.join("; ")));
+        sentences.push(format!("What ran: {}.", commands(&ran)));
     } else if !control.is_empty() {
         sentences.push("Which commands ran is not recorded: the content of POST requests is in no log.".to_owned());
     }
@@ -33,7 +32,7 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         sentences.insert(0, "No use of a foothold is seen in this evidence.".to_owned());
     }
     let confidence = if control.is_empty() { Confidence::None } else { sureness(&control) };
-    said(sentences.join(" "), confidence, &control, unknown(case, !ran.is_empty()))
+    said(sentences.join("\n"), confidence, &control, unknown(case, !ran.is_empty()))
 }
 
 /// Clients of a chain, what they did in numbers, and what ties them together.
@@ -73,11 +72,26 @@ fn whence(case: &Case<'_>, chain: &Chain) -> Option<String> {
     Some(format!("{}: {from}{use_words}{times}{ties}.", name(&chain.incident.id)))
 }
 
-fn command(one: &Seen) -> String {
-    let what = one.finding.subject.as_deref().unwrap_or(&one.finding.title);
-    let account = one.finding.account.as_deref().map(|account| format!(" as {}", name(account))).unwrap_or_default();
-    let time = one.finding.time.map(|time| format!(" at {}", when(time))).unwrap_or_default();
-    format!("{}{account}{time} ({})", name(what), one.id())
+/// Each command once, with its first time; several logs record the same process.
+fn commands(ran: &[&Seen]) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut words: Vec<String> = Vec::new();
+    let mut in_time: Vec<&Seen> = ran.to_vec();
+    in_time.sort_by_key(|one| (one.finding.time.is_none(), one.finding.time));
+    for one in in_time {
+        let what = name(one.finding.subject.as_deref().unwrap_or(&one.finding.title));
+        if !told.contains(&what) {
+            let time = one.finding.time.map(|time| format!(" at {}", when(time))).unwrap_or_default();
+            words.push(format!("{what}{time} ({})", one.id()));
+            told.push(what);
+        }
+    }
+    let hidden = words.len().saturating_sub(COMMANDS_MAX);
+    words.truncate(COMMANDS_MAX);
+    if hidden > 0 {
+        words.push(format!("{} in the findings", count(hidden as u64, "more command")));
+    }
+    words.join("; ")
 }
 
 fn unknown(case: &Case<'_>, some_commands: bool) -> Vec<String> {

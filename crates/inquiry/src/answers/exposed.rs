@@ -5,7 +5,7 @@ use model::assessment::{Answer, BuildSpan, Confidence};
 use crate::answers::{NAMES_MAX, said};
 use crate::case::Case;
 use crate::exposure::{Grounds, Window};
-use crate::wording::{list, name, when};
+use crate::wording::{list, name, stretch, when};
 
 /// The answer.
 pub(crate) fn answer(case: &Case<'_>) -> Answer {
@@ -22,7 +22,7 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         let builds: Vec<String> = case.builds.iter().map(build).collect();
         sentences.push(format!("Builds seen: {}.", list(&builds, NAMES_MAX)));
     }
-    said(sentences.join(" "), confidence(case), &[], unknown(case))
+    said(sentences.join("\n"), confidence(case), &[], unknown(case))
 }
 
 fn sentence(window: &Window<'_>) -> String {
@@ -41,8 +41,8 @@ fn sentence(window: &Window<'_>) -> String {
 }
 
 fn build(span: &BuildSpan) -> String {
-    let (from, until) = (when(span.first_seen), when(span.last_seen));
-    format!("{} ({} {}) from {from} to {until}, by {}", span.build, span.product, span.update, name(&span.source))
+    let seen = stretch(span.first_seen, span.last_seen);
+    format!("{} ({} {}) {seen}, by {}", span.build, span.product, span.update, name(&span.source))
 }
 
 fn confidence(case: &Case<'_>) -> Confidence {

@@ -29,7 +29,7 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         });
     }
     let confidence = if left.is_empty() { Confidence::None } else { sureness(&left) };
-    said(sentences.join(" "), confidence, &left, unknown(case))
+    said(sentences.join("\n"), confidence, &left, unknown(case))
 }
 
 fn web_shell(shell: &WebShell) -> String {

@@ -128,7 +128,7 @@ pub(super) fn band(page: &Page<'_>, place: usize, server: &ServerAssessment) -> 
 }
 
 /// From the first to the last time that matters. Logs may reach beyond the windows, but not so far that the windows
-/// shrink to nothing: each side adds at most half of what it frames.
+/// shrink to nothing: the past adds at most a tenth of what it frames (old setup runs), the future at most half.
 fn domain(server: &ServerAssessment, findings: &[&Finding]) -> Option<(Utc, Utc)> {
     let mut core: Vec<Utc> = Vec::new();
     for exposure in &server.exposure {
@@ -145,7 +145,8 @@ fn domain(server: &ServerAssessment, findings: &[&Finding]) -> Option<(Utc, Utc)
     }
     let (from, until) = (*core.iter().min()?, *core.iter().max()?);
     let reach = (until.0.saturating_sub(from.0) / 2).max(7 * DAY_SECS * MICROS);
-    let first = edges.iter().min().map_or(from, |edge| Utc(edge.0.clamp(from.0.saturating_sub(reach), from.0)));
+    let before = (until.0.saturating_sub(from.0) / 10).max(7 * DAY_SECS * MICROS);
+    let first = edges.iter().min().map_or(from, |edge| Utc(edge.0.clamp(from.0.saturating_sub(before), from.0)));
     let last = edges.iter().max().map_or(until, |edge| Utc(edge.0.clamp(until.0, until.0.saturating_add(reach))));
     Some((first, last))
 }

@@ -1,0 +1,23 @@
+//! Runs the real program on whole evidence trees and looks at nothing but what it writes: exit status, screen, files.
+//!
+//! One executable, a module per promise. Nothing here knows how the program works inside; where a test needs a number
+//! (lines of a log, bytes, hashes) it counts by itself.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "starts the program under test, and reads back what it and the test wrote: none of it is evidence"
+)]
+#![allow(clippy::print_stderr, reason = "a skipped test says why")]
+
+mod broken_logs;
+mod command_line;
+mod contract;
+mod exit_status;
+mod hostile_text;
+mod logs;
+mod missing_artefacts;
+mod program;
+mod real_evidence;
+mod same_bytes;
+mod stories;
+mod trees;

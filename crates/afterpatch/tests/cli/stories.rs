@@ -1,0 +1,338 @@
+//! Every story of the demo, told back by the program: verdict, web shells, mailboxes, chains and times.
+//!
+//! The facts stand here as the demo tells them, not as the program found them.
+
+use demo::Scenario;
+use serde_json::{Value, json};
+
+use crate::program::{Assessed, assess, list, number, word, words};
+use crate::trees::Tree;
+
+/// Who is who in the stories of March 2021.
+const INTRUDER: &str = "203.0.113.7";
+const OPERATOR: &str = "198.51.100.23";
+const READER: &str = "203.0.113.52";
+/// The server's own address: never an attacker's.
+const OWN_ADDRESS: &str = "10.20.0.11";
+
+const OWA_SHELL: &str =
+    r"c:\program files\microsoft\exchange server\v15\frontend\httpproxy\owa\auth\outlookkr.aspx";
+const SECOND_SHELL: &str = r"c:\inetpub\wwwroot\aspnet_client\system_web\k2mq7dvz.aspx";
+const EXPORTED_SHELL: &str = r"c:\inetpub\wwwroot\aspnet_client\tkevsn.aspx";
+
+fn told(scenario: Scenario) -> Assessed {
+    assess(Tree::story(scenario).path())
+}
+
+/// A time without its fraction.
+fn to_the_second(time: &Value) -> &str {
+    time.as_str().and_then(|time| time.get(..19)).unwrap_or("never")
+}
+
+/// What is known of a web shell, without what only the program numbers.
+fn web_shells(server: &Value) -> Value {
+    let shells = list(&server["web_shells"]).iter().map(|shell| {
+        json!({
+            "path": shell["path"],
+            "url": shell["url"],
+            "written": to_the_second(&shell["written"]),
+            "uses": shell["uses"],
+            "first_use": to_the_second(&shell["first_use"]),
+            "last_use": to_the_second(&shell["last_use"]),
+            "present": shell["present"],
+            "clients": shell["clients"],
+        })
+    });
+    shells.collect()
+}
+
+/// The chain of a client.
+fn chain_of<'a>(server: &'a Value, client: &str) -> &'a Value {
+    let mut incidents = list(&server["incidents"]).iter();
+    incidents
+        .find(|incident| words(&incident["clients"]).contains(&client))
+        .unwrap_or_else(|| panic!("no incident of {client}"))
+}
+
+fn exposure<'a>(server: &'a Value, campaign: &str) -> &'a Value {
+    let mut exposures = list(&server["exposure"]).iter();
+    exposures.find(|exposure| exposure["campaign"] == campaign).unwrap_or_else(|| panic!("no exposure to {campaign}"))
+}
+
+#[test]
+fn every_story_ends_in_its_verdict() {
+    let mut wrong = Vec::new();
+    for scenario in Scenario::all() {
+        let assessed = told(scenario);
+        let status = match scenario.expected_verdict() {
+            "active" | "compromised" | "exploited" => 1,
+            "cannot-tell" => 4,
+            _ => 0,
+        };
+        let found = (assessed.verdict(), word(&assessed.server("EXC01")["verdict"]), assessed.outcome.status);
+        let expected = (scenario.expected_verdict(), scenario.expected_verdict(), status);
+        if found != expected || assessed.servers().len() != 1 {
+            wrong.push(format!("{}: {found:?}, not {expected:?}", scenario.name()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn defaults_of_the_demo_end_in_the_same_verdict() {
+    for scenario in [Scenario::ActiveAfterPatch, Scenario::MailTheft] {
+        let tree = Tree::demo(&demo::Options::new(scenario));
+        assert_eq!(assess(tree.path()).verdict(), scenario.expected_verdict(), "{}", scenario.name());
+    }
+}
+
+#[test]
+fn another_seed_tells_the_same_story() {
+    for scenario in Scenario::all() {
+        let tree = Tree::demo(&demo::Options { size: Some(400_000), seed: 2021, ..demo::Options::new(scenario) });
+        assert_eq!(assess(tree.path()).verdict(), scenario.expected_verdict(), "{}", scenario.name());
+    }
+}
+
+#[test]
+fn quiet_servers_have_nothing_worse_than_scans() {
+    for scenario in [Scenario::QuietCovered, Scenario::QuietUncovered] {
+        let assessed = told(scenario);
+        assert_eq!(assessed.findings_beyond(&["scan", "context"]), Vec::<String>::new(), "{}", scenario.name());
+        let server = assessed.server("EXC01");
+        for absent in ["incidents", "web_shells", "mailboxes", "persistence"] {
+            assert!(list(&server[absent]).is_empty(), "{}: {absent}: {}", scenario.name(), server[absent]);
+        }
+        assert_eq!(server["begin"], json!({"earliest_certain": null, "earliest_possible": null}));
+    }
+}
+
+#[test]
+fn quiet_neighbours_stay_quiet() {
+    let options = demo::Options { size: Some(800_000), servers: 2, ..demo::Options::new(Scenario::CompromisedBeforePatch) };
+    let assessed = assess(Tree::demo(&options).path());
+    assert_eq!(assessed.server("EXC01")["verdict"], "compromised");
+    // The neighbour's logs begin three weeks before the update, so nothing can be ruled out before that.
+    assert_eq!(assessed.server("EXC02")["verdict"], "cannot-tell");
+    let of_neighbour: Vec<_> = assessed.findings().iter().filter(|finding| finding["server"] == "EXC02").collect();
+    let worse = of_neighbour.iter().filter(|finding| !matches!(word(&finding["proves"]), "scan" | "context"));
+    assert_eq!(worse.count(), 0);
+}
+
+#[test]
+fn builds_and_windows_are_told() {
+    let assessed = told(Scenario::CompromisedBeforePatch);
+    let server = assessed.server("EXC01");
+    let builds: Vec<&str> = list(&server["builds"]).iter().map(|span| word(&span["build"])).collect();
+    // Setup updated 15.1.2044.4 to 15.1.2106.2; the security update came in March.
+    assert_eq!(builds.first(), Some(&"15.1.2044.4"), "{builds:?}");
+    assert_eq!(builds.last(), Some(&"15.1.2106.13"), "{builds:?}");
+    assert!(builds.contains(&"15.1.2106.2"), "{builds:?}");
+    let window = exposure(server, "proxylogon");
+    assert_eq!((word(&window["from"]), to_the_second(&window["until"])), ("2021-01-03T00:00:00Z", "2021-03-05T02:11:00"));
+    assert!(!list(&window["uncovered"]).is_empty(), "the logs begin on 20 February");
+}
+
+#[test]
+fn web_shells_of_the_first_story() {
+    let assessed = told(Scenario::CompromisedBeforePatch);
+    let server = assessed.server("EXC01");
+    let expected = json!([
+        {"path": SECOND_SHELL, "url": "/aspnet_client/system_web/k2mq7dvz.aspx", "written": "2021-03-03T04:52:20",
+         "uses": 2, "first_use": "2021-03-03T05:03:11", "last_use": "2021-03-04T02:08:55", "present": true,
+         "clients": [OPERATOR]},
+        {"path": OWA_SHELL, "url": "/owa/auth/outlookkr.aspx", "written": "2021-03-03T04:41:24",
+         "uses": 4, "first_use": "2021-03-03T04:41:45", "last_use": "2021-03-03T09:21:02", "present": true,
+         "clients": [OPERATOR, INTRUDER]},
+    ]);
+    assert_eq!(web_shells(server), expected);
+}
+
+#[test]
+fn the_chain_of_the_first_story() {
+    let assessed = told(Scenario::CompromisedBeforePatch);
+    let server = assessed.server("EXC01");
+    let chain = chain_of(server, INTRUDER);
+    assert_eq!(words(&chain["clients"]), [OPERATOR, INTRUDER]);
+    assert_eq!((word(&chain["campaign"]), word(&chain["entry"])), ("proxylogon", "vulnerability"));
+    // Credentials were dumped and packed; nothing shows that they left.
+    assert_eq!(word(&chain["outcome"]), "collection");
+    assert!(to_the_second(&chain["first"]) <= "2021-03-03T04:41:07", "{}", chain["first"]);
+    assert_eq!(to_the_second(&chain["last"]), "2021-03-04T02:08:55");
+    for stage in ["access", "foothold", "control", "collection"] {
+        assert!(!list(&chain["stages"][stage]).is_empty(), "{stage}");
+    }
+    let certain = to_the_second(&server["begin"]["earliest_certain"]);
+    assert!(("2021-03-03T04:41:07"..="2021-03-03T04:41:12").contains(&certain), "{certain}");
+    assert!(list(&server["mailboxes"]).is_empty());
+    assert_eq!(word(&chain_of(server, "203.0.113.77")["outcome"]), "attempted");
+}
+
+#[test]
+fn use_after_the_update_is_told() {
+    let assessed = told(Scenario::ActiveAfterPatch);
+    let server = assessed.server("EXC01");
+    let found: Vec<_> = list(&server["web_shells"])
+        .iter()
+        .map(|shell| (word(&shell["path"]), number(&shell["uses"]), to_the_second(&shell["last_use"])))
+        .collect();
+    assert_eq!(found, [(SECOND_SHELL, 6, "2021-03-10T11:17:03"), (OWA_SHELL, 8, "2021-03-10T11:17:44")]);
+    assert_eq!(words(&chain_of(server, INTRUDER)["clients"]), [OPERATOR, INTRUDER]);
+    let over = &server["answers"]["over"];
+    assert!(word(&over["answer"]).starts_with("No."), "{over}");
+    assert_eq!(word(&over["confidence"]), "high");
+}
+
+#[test]
+fn attempts_stay_attempts() {
+    let assessed = told(Scenario::TargetedOnly);
+    assert_eq!(assessed.findings_beyond(&["scan", "context", "attempt"]), Vec::<String>::new());
+    let server = assessed.server("EXC01");
+    for client in ["203.0.113.77", "203.0.113.40", "203.0.113.90"] {
+        assert_eq!(word(&chain_of(server, client)["outcome"]), "attempted", "{client}");
+    }
+    for absent in ["web_shells", "mailboxes", "persistence"] {
+        assert!(list(&server[absent]).is_empty(), "{absent}: {}", server[absent]);
+    }
+    assert!(list(&exposure(server, "proxylogon")["uncovered"]).is_empty());
+}
+
+#[test]
+fn an_uncovered_window_is_named_with_what_would_settle_it() {
+    let assessed = told(Scenario::QuietUncovered);
+    let window = exposure(assessed.server("EXC01"), "proxylogon");
+    let first = list(&window["uncovered"]).first().expect("a stretch that is not covered");
+    assert_eq!(word(&first["from"]), "2021-01-03T00:00:00Z");
+    assert_eq!(to_the_second(&first["until"]), "2021-03-04T22:00:19");
+    assert!(!word(&first["settle"]).is_empty());
+}
+
+/// Calls in the name of a mailbox by the server's own account, as the web services log counts them.
+fn calls_in_the_name_of(tree: &Tree, mailbox: &str) -> (u64, u64) {
+    let log = tree.text("/Logging/Ews/");
+    let columns: Vec<&str> = log.lines().next().expect("a header row").split(',').collect();
+    let column = |name: &str| columns.iter().position(|column| *column == name).expect("a column of the log");
+    let (user, bytes, whose) = (column("AuthenticatedUser"), column("ResponseSize"), column("ImpersonatedUser"));
+    let rows = log.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let calls = rows.filter(|row| row.get(user) == Some(&r"NT AUTHORITY\SYSTEM") && row.get(whose) == Some(&mailbox));
+    calls.fold((0, 0), |(calls, sum), row| (calls + 1, sum + row[bytes].parse::<u64>().expect("a number")))
+}
+
+#[test]
+fn stolen_mail_is_counted_by_mailbox() {
+    let tree = Tree::story(Scenario::MailTheft);
+    let assessed = assess(tree.path());
+    let server = assessed.server("EXC01");
+    let mut expected = Vec::new();
+    for (mailbox, items, first) in [
+        ("anna.adler@contoso.example", 14, "2021-02-27T02:16:33"),
+        ("board@contoso.example", 22, "2021-03-01T02:16:33"),
+        ("legal@contoso.example", 9, "2021-02-28T02:16:33"),
+    ] {
+        let (calls, bytes) = calls_in_the_name_of(&tree, mailbox);
+        // Two calls look for the items.
+        assert_eq!(calls, items + 2, "{mailbox}");
+        expected.push((mailbox, "ews-ssrf", calls, bytes, first));
+    }
+    let found: Vec<_> = list(&server["mailboxes"])
+        .iter()
+        .map(|mailbox| {
+            let (requests, bytes) = (number(&mailbox["requests"]), number(&mailbox["bytes"]));
+            (word(&mailbox["mailbox"]), word(&mailbox["how"]), requests, bytes, to_the_second(&mailbox["first"]))
+        })
+        .collect();
+    assert_eq!(found, expected);
+    assert!(list(&server["web_shells"]).is_empty());
+}
+
+#[test]
+fn mail_thieves_came_through_the_hole() {
+    let assessed = told(Scenario::MailTheft);
+    let chain = chain_of(assessed.server("EXC01"), READER);
+    assert_eq!((word(&chain["outcome"]), word(&chain["entry"])), ("collection", "vulnerability"));
+    assert_eq!(words(&chain["clients"]), [READER]);
+    assert_eq!(to_the_second(&chain["first"]), "2021-02-27T02:14:33");
+}
+
+#[test]
+fn a_removed_shell_is_told_with_all_its_uses() {
+    let assessed = told(Scenario::CleanedUp);
+    // A day of IIS logs is gone; the front end's own log still has the requests of that day.
+    let expected = json!([
+        {"path": OWA_SHELL, "url": "/owa/auth/outlookkr.aspx", "written": "2021-03-03T04:41:24", "uses": 5,
+         "first_use": "2021-03-03T04:41:45", "last_use": "2021-03-04T21:39:12", "present": false,
+         "clients": [OPERATOR, INTRUDER]},
+    ]);
+    assert_eq!(web_shells(assessed.server("EXC01")), expected);
+}
+
+#[test]
+fn a_removed_shell_still_joins_its_users() {
+    let assessed = told(Scenario::CleanedUp);
+    assert_eq!(words(&chain_of(assessed.server("EXC01"), INTRUDER)["clients"]), [OPERATOR, INTRUDER]);
+}
+
+#[test]
+fn tidying_up_is_told() {
+    let assessed = told(Scenario::CleanedUp);
+    let server = assessed.server("EXC01");
+    let mut gaps = list(&exposure(server, "proxylogon")["uncovered"]).iter();
+    assert!(gaps.any(|gap| to_the_second(&gap["from"]) == "2021-03-03T00:00:00" && gap["why"] == "gap"));
+    let stage = list(&chain_of(server, OPERATOR)["stages"]["cleanup"]);
+    assert!(!stage.is_empty(), "logs, the page and the stored script were removed by {OPERATOR}");
+}
+
+#[test]
+fn the_exported_shell_of_proxyshell() {
+    let assessed = told(Scenario::ProxyShell);
+    let expected = json!([
+        {"path": EXPORTED_SHELL, "url": "/aspnet_client/tkevsn.aspx", "written": "2021-08-13T03:22:37", "uses": 4,
+         "first_use": "2021-08-13T03:23:02", "last_use": "2021-08-16T03:22:04", "present": true,
+         "clients": ["198.51.100.88", "203.0.113.66"]},
+    ]);
+    assert_eq!(web_shells(assessed.server("EXC01")), expected);
+}
+
+#[test]
+fn the_chain_of_proxyshell() {
+    let assessed = told(Scenario::ProxyShell);
+    let server = assessed.server("EXC01");
+    let chain = chain_of(server, "203.0.113.66");
+    assert_eq!(words(&chain["clients"]), ["198.51.100.88", "203.0.113.66"]);
+    assert_eq!((word(&chain["campaign"]), word(&chain["entry"])), ("proxyshell", "vulnerability"));
+    assert_eq!(to_the_second(&chain["first"]), "2021-08-12T21:55:02");
+    assert_eq!(to_the_second(&chain["last"]), "2021-08-16T03:22:04");
+    // The export request was removed.
+    assert!(!list(&chain["stages"]["cleanup"]).is_empty());
+    let window = exposure(server, "proxyshell");
+    assert_eq!((word(&window["verdict"]), to_the_second(&window["until"])), ("compromised", "2021-08-21T03:25:00"));
+    let mailboxes: Vec<&str> = list(&server["mailboxes"]).iter().map(|mailbox| word(&mailbox["mailbox"])).collect();
+    assert_eq!(mailboxes, ["anna.adler@contoso.example"]);
+}
+
+#[test]
+fn the_server_never_attacks_itself() {
+    for scenario in Scenario::all() {
+        let assessed = told(scenario);
+        for incident in list(&assessed.server("EXC01")["incidents"]) {
+            let clients = words(&incident["clients"]);
+            assert!(!clients.contains(&OWN_ADDRESS), "{}: {} {clients:?}", scenario.name(), incident["id"]);
+        }
+    }
+}
+
+#[test]
+fn no_answer_claims_safety() {
+    for scenario in Scenario::all() {
+        let assessed = told(scenario);
+        let report = assessed.text("report.html").to_lowercase();
+        let screen = assessed.outcome.stdout.to_lowercase();
+        for server in assessed.servers() {
+            let said = format!("{} {} {}", server["summary"], server["answers"], server["reasons"]).to_lowercase();
+            for claim in ["guaranteed", "is clean", "is safe", "are safe", "are clean"] {
+                let place = [&said, &report, &screen].iter().any(|text| text.contains(claim));
+                assert!(!place, "{}: `{claim}`", scenario.name());
+            }
+        }
+    }
+}
