@@ -2,7 +2,7 @@
 //!
 //! Cases are read as `docs/rules.md` describes them. The logs go through the readers of `formats`, as in a real run.
 
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

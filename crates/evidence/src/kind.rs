@@ -60,7 +60,7 @@ fn log_kind(text: &[u8]) -> Option<Kind> {
     if any(b"#Software: Microsoft Internet Connection Firewall") || any(b"#Software: Microsoft Windows Firewall") {
         return None;
     }
-    if contains(first, b"AnchorMailbox") && starts(b"\"") && !any(b"#Fields:") {
+    if is_test_proxylogon_row(first) && !any(b"#Fields:") {
         return Some(Kind::TestProxyLogon);
     }
     let directive = [&b"#Fields:"[..], b"#Software:", b"#Log-type:", b"#Version:", b"#Date:"].into_iter().any(any);
@@ -124,15 +124,31 @@ fn is_iis_native(line: &[u8]) -> bool {
         && text(3).matches(':').count() == 2
 }
 
+/// The header row of what Test-ProxyLogon found in HttpProxy logs, with or without quotes, as the script or a
+/// spreadsheet wrote it. It chose a few columns; a header row with many, or with one that it never chose, is that of an
+/// HttpProxy log itself.
+fn is_test_proxylogon_row(line: &[u8]) -> bool {
+    const COLUMNS_MAX: usize = 40;
+    let Some(separator) = line.iter().find(|byte| matches!(byte, b',' | b';')) else {
+        return false;
+    };
+    let names = || {
+        line.split(|byte| byte == separator).map(|name| {
+            let name = name.trim_ascii();
+            name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name)
+        })
+    };
+    let has = |wanted: &[u8]| names().any(|name| name == wanted);
+    has(b"AnchorMailbox") && has(b"DateTime") && !has(b"BackEndStatus") && names().count() <= COLUMNS_MAX
+}
+
 fn is_windows_event(text: &[u8]) -> bool {
     let start = text.get(..16 * 1024).unwrap_or(text);
-    let id = [&b"\"EventID\""[..], b"\"event_id\"", b"\"EventId\"", b"winlog.event_id"]
-        .into_iter()
-        .any(|key| contains(start, key));
-    let channel = [&b"\"Channel\""[..], b"\"channel\"", b"winlog.channel", b"\"log_name\""]
-        .into_iter()
-        .any(|key| contains(start, key));
-    id && channel
+    let any = |keys: &[&[u8]]| keys.iter().any(|key| contains(start, key));
+    let id = any(&[b"\"EventID\"", b"\"event_id\"", b"\"EventId\"", b"winlog.event_id"]);
+    let channel = any(&[b"\"Channel\"", b"\"channel\"", b"winlog.channel", b"\"log_name\""]);
+    // `Get-WinEvent | ConvertTo-Json`: "Id" alone stands in any JSON.
+    (id && channel) || (any(&[b"\"Id\""]) && any(&[b"\"LogName\"", b"\"ProviderName\""]))
 }
 
 /// LDIF, CSV or list exports of virtual directories.
@@ -159,8 +175,17 @@ mod tests {
             (b"DateTime,RequestId,MajorVersion\r\n", Kind::DelimitedLog),
             (b"2021-03-03 00:00:02 10.0.0.1 POST /ecp/y.js - 443 - 1.2.3.4 UA - 200 0 0 12\n", Kind::DelimitedLog),
             (b"#TYPE Selected.X\r\n\"DateTime\",\"AnchorMailbox\"\r\n", Kind::TestProxyLogon),
+            (b"DateTime,AnchorMailbox\n2021-03-03T07:52:05.000Z,x\n", Kind::TestProxyLogon),
+            (b"DateTime;RequestId;UrlStem;AnchorMailbox;HttpStatus\r\n", Kind::TestProxyLogon),
+            (b"#TYPE Selected.X\r\nDateTime, AnchorMailbox\r\n", Kind::TestProxyLogon),
+            (b"DateTime,AnchorMailbox\r\n#Fields: DateTime,AnchorMailbox\r\n", Kind::DelimitedLog),
+            (b"\"DateTime\",\"RequestId\",\"AnchorMailbox\",\"BackEndStatus\"\r\n", Kind::DelimitedLog),
+            (b"DateTime,AnchorMailboxes\n", Kind::DelimitedLog),
             (b"[03/09/2021 01:19:06.0304] [0] ****\r\n", Kind::ExchangeSetup),
             (b"{\"Channel\":\"Security\",\"EventID\":4688}\n", Kind::WindowsEventsJson),
+            (b"{\"Id\":4624,\"Version\":2,\"LogName\":\"Security\"}\n", Kind::WindowsEventsJson),
+            (b"[\r\n    {\r\n        \"Id\":  1,\r\n        \"LogName\":  \"System\"\r\n    }\r\n]", Kind::WindowsEventsJson),
+            (b"{\"Id\":4624,\"Name\":\"x\"}\n", Kind::Other),
             (b"192.168.114.201, -, 03/20/01, 7:55:20, W3SVC2, SERVER, 172.21.13.45, 4502, 163, 3223, 200, 0, GET, /a.gif, -,\n", Kind::IisNative),
             (b"ElfFile\0rest", Kind::Evtx),
             (b"PK\x03\x04rest", Kind::Container),
@@ -171,6 +196,13 @@ mod tests {
         for (head, expected) in cases {
             assert_eq!(kind(head, "strange.bin"), *expected, "{}", String::from_utf8_lossy(head));
         }
+    }
+
+    #[test]
+    fn a_header_row_with_many_columns_is_that_of_a_log() {
+        let row = |count: usize| format!("DateTime,AnchorMailbox{}\n", ",x".repeat(count - 2));
+        assert_eq!(kind(row(40).as_bytes(), "a.csv"), Kind::TestProxyLogon);
+        assert_eq!(kind(row(41).as_bytes(), "a.csv"), Kind::DelimitedLog);
     }
 
     #[test]

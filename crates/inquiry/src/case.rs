@@ -79,6 +79,7 @@ fn judge<'a>(
     let bounds = Bounds { from: options.from, until: options.until };
     let material = Material { files: &observations.files, rules: &observations.rules, product, name, server };
     let mut seen = findings::all(&material, before);
+    findings::settle_traces(&mut seen);
     corroboration::weigh(&mut seen);
     let builds = builds::history(&server.builds, product);
     let spoken = coverage::spoken(server);
@@ -100,7 +101,7 @@ fn judge<'a>(
         logons: &server.logons,
     };
     let chains = stitching.stitch(&mut seen);
-    let (exposure, verdict, blind) = verdicts(observations, options, &windows, &seen, !spoken.is_empty());
+    let (exposure, verdict, blind) = verdicts(observations, options, &windows, &seen, product, !spoken.is_empty());
     Case {
         name,
         server,
@@ -129,12 +130,13 @@ fn verdicts(
     options: &Options,
     windows: &[Window<'_>],
     seen: &[Seen],
+    product: &dyn Product,
     has_logs: bool,
 ) -> (Vec<Exposure>, Verdict, Vec<String>) {
     let mut all_blind: BTreeSet<String> = BTreeSet::new();
     let mut exposure: Vec<Exposure> = Vec::new();
     for window in windows {
-        let blind = verdict::blind_spots(observations, options, &window.campaign.id);
+        let blind = verdict::blind_spots(observations, options, &window.campaign.id, seen, product);
         exposure.push(exposed(window, verdict::of_window(window, seen, &blind)));
         all_blind.extend(blind);
     }

@@ -26,6 +26,8 @@ const RHYTHM_RANK: usize = 3;
 /// The most stretches that one source is cut into; what follows counts as not covered.
 const STRETCHES_MAX: usize = 10_000;
 const HOUR_SECS: i64 = 3_600;
+/// A shorter stretch is told together with its neighbour.
+const SLIVER_SECS_MAX: i64 = 6 * HOUR_SECS;
 
 /// Where one source speaks.
 #[derive(Clone, Debug)]
@@ -260,7 +262,17 @@ fn push_covered(covered: &mut Vec<Covered>, piece: Span, sources: Vec<String>) {
 }
 
 fn push_missing(uncovered: &mut Vec<Missing>, missing: Missing) {
+    let is_sliver = |span: &Span| span.until.secs_since(span.from) < SLIVER_SECS_MAX;
     match uncovered.last_mut() {
+        // Logs of one server begin minutes apart: that is one stretch, not two.
+        Some(last) if last.span.until == missing.span.from && (is_sliver(&missing.span) || is_sliver(&last.span)) => {
+            if is_sliver(&last.span) {
+                last.why = missing.why;
+            }
+            last.span.until = missing.span.until;
+            last.unmet =
+                last.unmet.iter().chain(&missing.unmet).copied().collect::<BTreeSet<_>>().into_iter().collect();
+        }
         Some(last)
             if last.span.until == missing.span.from && last.why == missing.why && last.unmet == missing.unmet =>
         {

@@ -169,7 +169,28 @@ fn pages_of(product: &dyn Product, finding: &Finding, family: Family) -> Vec<Str
         let texts = finding.evidence.iter().flat_map(|record| paths::scripts_in(&record.text));
         pages.extend(texts.filter_map(|path| paths::page_key(product, &path)));
     }
+    if pages.is_empty() && family == Family::File {
+        // A trace of compilation names the page that it was compiled from.
+        let compiled = finding.evidence.iter().filter_map(|record| paths::virtual_path(&record.text));
+        pages.extend(compiled.filter_map(|url| paths::page_key(product, url)));
+    }
     pages.into_iter().collect()
+}
+
+/// Traces of compilation say the name of a page and its application, not its folder: they are about the page of that
+/// name that others speak of.
+pub(crate) fn settle_traces(seen: &mut [Seen]) {
+    let known: BTreeSet<String> =
+        seen.iter().flat_map(|one| &one.pages).filter(|page| !paths::is_trace(page)).cloned().collect();
+    let page_of = |trace: &str| {
+        let name = paths::base_name(trace);
+        known.iter().find(|page| paths::base_name(page) == name).cloned()
+    };
+    for page in seen.iter_mut().flat_map(|one| &mut one.pages).filter(|page| paths::is_trace(page)) {
+        if let Some(known) = page_of(page) {
+            *page = known;
+        }
+    }
 }
 
 /// A page on disk, in a place where only Exchange's own pages belong, that is not one of them. Its content is judged

@@ -1,5 +1,7 @@
 //! Files that could not be read to their end, and files of which lines were lost, in words.
 
+use std::collections::BTreeSet;
+
 use model::assessment::FileGap;
 use model::file::{FileRecord, Kind, Outcome, RejectCount};
 
@@ -10,16 +12,19 @@ const REASONS_MAX: usize = 4;
 
 /// One line per file of which something is missing, in the order of the manifest.
 pub(crate) fn list(files: &[FileRecord]) -> Vec<FileGap> {
+    // A gzip file is a container that was looked into: what it holds is an input of its own.
+    let opened: BTreeSet<&str> =
+        files.iter().filter_map(|file| file.path.rsplit_once('!')).map(|(outer, _)| outer).collect();
     files
         .iter()
         .filter_map(|file| {
-            let what = what_is_missing(file)?;
+            let what = what_is_missing(file, opened.contains(file.path.as_str()))?;
             Some(FileGap { path: file.path.clone(), server: file.server.clone(), what })
         })
         .collect()
 }
 
-fn what_is_missing(file: &FileRecord) -> Option<String> {
+fn what_is_missing(file: &FileRecord, opened: bool) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
     match &file.outcome {
         Outcome::Complete => {}
@@ -27,7 +32,7 @@ fn what_is_missing(file: &FileRecord) -> Option<String> {
         Outcome::NotRegular => parts.push("is a link, device, pipe or socket and was not followed".to_owned()),
         Outcome::Interrupted => parts.push("reading was interrupted before its end".to_owned()),
     }
-    if file.kind == Kind::Container {
+    if file.kind == Kind::Container && !opened {
         parts.push("is an archive or image that this version does not look into".to_owned());
     }
     if file.rejected > 0 {

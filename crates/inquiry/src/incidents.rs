@@ -19,6 +19,8 @@ use crate::product::Product;
 
 /// A record without a client joins a chain that was seen at most so long before it.
 const JOIN_WITHIN_SECS: i64 = 5 * 60;
+/// A page that was written at most so long after an exploit request was written by it.
+const WRITTEN_WITHIN_SECS: i64 = 2 * 60;
 /// Hits of one rule are grouped by the hour; a longer finding counts only at the times of its records.
 const GROUPED_SECS: i64 = 3_600;
 /// The campaign of an incident that fits none.
@@ -77,6 +79,7 @@ impl Stitching<'_> {
                 }
             }
         }
+        self.join_writers(seen, &parts, &mut union);
         self.join_by_time(seen, &parts, &mut union);
         self.join_the_rest(seen, &parts, &mut union);
         union.groups(&parts)
@@ -106,6 +109,41 @@ impl Stitching<'_> {
         let pages =
             one.pages.iter().filter(|page| !self.product.is_known_page(page)).map(|page| format!("page {page}"));
         client.into_iter().chain(ids).chain(pages).collect()
+    }
+
+    /// A page that is written right after the exploit request of one attacker, and of no other, is that attacker's page,
+    /// whoever uses it later.
+    fn join_writers(&self, seen: &[Seen], parts: &[usize], union: &mut Union) {
+        let get = |index: &usize| seen.get(*index);
+        let is_exploit = |one: &&Seen| {
+            let before_use = matches!(one.finding.stage, Stage::Access | Stage::Foothold);
+            before_use && one.is_proof() && self.joining_client(one).is_some()
+        };
+        for index in parts {
+            let Some(one) = get(index).filter(|one| one.proves() == Proves::Persistence && !one.pages.is_empty())
+            else {
+                continue;
+            };
+            let Some(written) = one.finding.time.filter(|_| self.joining_client(one).is_none()) else { continue };
+            let right_before = |other: &&Seen| {
+                let last = other
+                    .finding
+                    .evidence
+                    .iter()
+                    .filter_map(|record| record.time)
+                    .filter(|time| *time <= written)
+                    .max();
+                last.is_some_and(|last| written.secs_since(last) <= WRITTEN_WITHIN_SECS)
+            };
+            let writers: BTreeSet<usize> = parts
+                .iter()
+                .filter(|other| get(other).filter(is_exploit).filter(right_before).is_some())
+                .map(|other| union.root(*other))
+                .collect();
+            if let (Some(writer), 1) = (writers.first(), writers.len()) {
+                union.join(*writer, *index);
+            }
+        }
     }
 
     /// Groups that name no client join the nearest chain within five minutes before, in time order, so that a process

@@ -27,6 +27,10 @@ const ODD_CLIENTS_MAX: usize = 2;
 const REFERRED_ONE_IN: u64 = 10;
 /// A client that asks for this many absent pages is a scanner.
 const SCANNER_NAMES_MIN: usize = 3;
+/// A client that is answered by this many unknown pages and sends nothing to any is a scanner.
+const FETCHER_NAMES_MIN: usize = 8;
+/// Most clients of a page that nobody logs on to, reaches by a link, or does anything but send to.
+const SENDING_CLIENTS_MAX: usize = 50;
 /// The most records that a finding about a page shows.
 const SHOWN_MAX: usize = 6;
 
@@ -51,9 +55,10 @@ struct Page<'a> {
 /// The findings about pages of one server.
 pub(crate) fn findings(material: &Material<'_>) -> Vec<Seen> {
     let scanners = scanners(&material.server.pages);
+    let fetchers = fetchers(&material.server.pages);
     let mut seen = Vec::new();
     for page in pages(&material.server.pages, material.product) {
-        match page.judge(&scanners) {
+        match page.judge(&scanners, &fetchers) {
             Judgement::Shell => seen.extend(page.shell_findings(material, &scanners)),
             Judgement::Odd => seen.push(page.odd_finding(material)),
             Judgement::Silent => {}
@@ -65,19 +70,34 @@ pub(crate) fn findings(material: &Material<'_>) -> Vec<Seen> {
 
 fn pages<'a>(uses: &'a [PageUse], product: &dyn Product) -> Vec<Page<'a>> {
     let mut pages: BTreeMap<&str, Vec<&PageUse>> = BTreeMap::new();
-    for one in uses.iter().filter(|one| is_script(&one.page) && !product.is_known_page(&one.page)) {
+    // The observer has left out what is Exchange's own and used like it.
+    for one in uses.iter().filter(|one| is_script(&one.page)) {
         pages.entry(&one.page).or_default().push(one);
     }
-    pages.into_iter().map(|(url, uses)| Page { url, place: product.place(url), uses }).collect()
+    let place = |url: &str, uses: &[&PageUse]| {
+        let on_exchange_site = uses.iter().any(|one| one.exchange_site);
+        if on_exchange_site { product.place(url) } else { Place::Elsewhere }
+    };
+    pages.into_iter().map(|(url, uses)| Page { url, place: place(url, &uses), uses }).collect()
 }
 
-/// Clients that ask for many pages that are not there.
+/// Clients that try name after name: many that are not there, or, where a server answers 200 to any name, many that are.
 pub(crate) fn scanners(uses: &[PageUse]) -> BTreeSet<&str> {
     let mut absent: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for one in uses.iter().filter(|one| one.answered == 0 && one.not_found > 0) {
         absent.entry(&one.client).or_default().insert(&one.page);
     }
-    absent.into_iter().filter(|(_, pages)| pages.len() >= SCANNER_NAMES_MIN).map(|(client, _)| client).collect()
+    let absent = absent.into_iter().filter(|(_, pages)| pages.len() >= SCANNER_NAMES_MIN).map(|(client, _)| client);
+    absent.chain(fetchers(uses)).collect()
+}
+
+/// Clients that send nothing and are answered 200 by page after page: the server answers 200 to any name.
+fn fetchers(uses: &[PageUse]) -> BTreeSet<&str> {
+    let mut fetched: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for one in uses.iter().filter(|one| one.answered > 0 && !drives(one)) {
+        fetched.entry(&one.client).or_default().insert(&one.page);
+    }
+    fetched.into_iter().filter(|(_, pages)| pages.len() >= FETCHER_NAMES_MIN).map(|(client, _)| client).collect()
 }
 
 /// The client sends something to a page that answers.
@@ -86,30 +106,43 @@ pub(crate) fn drives(one: &PageUse) -> bool {
 }
 
 impl<'a> Page<'a> {
-    fn judge(&self, scanners: &BTreeSet<&str>) -> Judgement {
-        let clients: BTreeSet<&str> =
+    fn judge(&self, scanners: &BTreeSet<&str>, fetchers: &BTreeSet<&str>) -> Judgement {
+        let by_hand: BTreeSet<&str> =
             self.answered().filter(|one| drives(one) || !scanners.contains(one.client.as_str())).map(client).collect();
-        let exists = self.answered().next().is_some();
-        let sum = |part: fn(&PageUse) -> u64| self.uses.iter().map(|one| part(one)).fold(0, u64::saturating_add);
-        let (requests, referred) = (sum(|one| one.requests), sum(|one| one.referred));
-        let hardly_referred = referred.saturating_mul(REFERRED_ONE_IN) <= requests;
-        let posted = sum(|one| one.posts_answered) > 0;
-        let driven = self.uses.iter().any(|one| drives(one));
-        if !exists {
+        let clients = by_hand.len();
+        // A scanner's 200 shows that the page is there, unless the server answers 200 to any name.
+        if self.answered().all(|one| !drives(one) && fetchers.contains(one.client.as_str())) {
             return Judgement::Silent;
         }
+        let sum = |part: fn(&PageUse) -> u64| self.uses.iter().map(|one| part(one)).fold(0, u64::saturating_add);
+        let referred = sum(|one| one.referred);
+        let unlinked = referred == 0;
+        let hardly_linked = referred.saturating_mul(REFERRED_ONE_IN) <= sum(|one| one.requests);
+        let anonymous = self.answered().all(|one| one.account.is_none());
+        let posts = sum(|one| one.posts_answered);
+        let driven = posts > 0 || sum(|one| one.commands) > 0;
+        // Command lines in a query need no other sign, wherever the page lies.
+        if sum(|one| one.commands) > 0 && clients <= DRIVING_CLIENTS_MAX {
+            return Judgement::Shell;
+        }
         match self.place {
-            Place::SiteRoot if posted && clients.len() <= FEW_CLIENTS_MAX && referred == 0 => Judgement::Shell,
-            Place::Elsewhere => {
-                let anonymous = self.uses.iter().all(|one| one.account.is_none());
-                let odd = posted && clients.len() <= ODD_CLIENTS_MAX && referred == 0 && anonymous;
-                if odd { Judgement::Odd } else { Judgement::Silent }
+            Place::Elsewhere | Place::SiteRoot if !(posts > 0 && unlinked && anonymous) => Judgement::Silent,
+            Place::SiteRoot if clients <= FEW_CLIENTS_MAX => Judgement::Shell,
+            Place::Elsewhere | Place::SiteRoot if clients <= ODD_CLIENTS_MAX => Judgement::Odd,
+            Place::Elsewhere | Place::SiteRoot => Judgement::Silent,
+            // People log on to applications; the folders below are open to anybody, so there it says nothing.
+            Place::ExchangeFolder if !anonymous && is_shared_name(self.url) => Judgement::Silent,
+            _ if !hardly_linked => Judgement::Silent,
+            _ if driven && clients <= DRIVING_CLIENTS_MAX => Judgement::Shell,
+            _ if anonymous
+                && unlinked
+                && posts.saturating_mul(2) > sum(|one| one.answered)
+                && clients <= SENDING_CLIENTS_MAX =>
+            {
+                Judgement::Shell
             }
-            Place::SiteRoot => Judgement::Silent,
-            _ if !hardly_referred => Judgement::Silent,
-            _ if driven && clients.len() <= DRIVING_CLIENTS_MAX => Judgement::Shell,
-            Place::AspNetClient if clients.len() <= FEW_CLIENTS_MAX => Judgement::Shell,
-            _ if clients.len() <= FEW_CLIENTS_MAX => Judgement::Odd,
+            Place::AspNetClient if clients <= FEW_CLIENTS_MAX => Judgement::Shell,
+            _ if clients <= FEW_CLIENTS_MAX => Judgement::Odd,
             _ => Judgement::Silent,
         }
     }
@@ -233,6 +266,12 @@ impl<'a> Page<'a> {
     }
 }
 
+/// Applications of Exchange whose names other products use as well.
+fn is_shared_name(url: &str) -> bool {
+    let first = url.split('/').find(|part| !part.is_empty()).unwrap_or_default();
+    matches!(first, "public" | "sync" | "api" | "rest" | "exchange" | "shadow")
+}
+
 fn own_seen(finding: model::assessment::Finding, pages: Vec<String>) -> Seen {
     Seen { finding, family: model::Family::Iis, indicator: false, request_ids: Vec::new(), pages, last_driven: None }
 }
@@ -339,21 +378,39 @@ mod tests {
             vec![page_use("/aspnet_client/x.aspx", "203.0.113.7", 1)],
             "compromised [observer/web-shell-page Persistence]",
         );
-        check(vec![page_use("/owa/auth/x.aspx", "203.0.113.7", 1)], "no-evidence [observer/odd-page Context]");
+        check(vec![page_use("/owa/auth/x.aspx", "203.0.113.7", 1)], "cannot-tell [observer/odd-page Context]");
         check(vec![page_use("/x.aspx", "203.0.113.7", 1)], "no-evidence []");
     }
 
     #[test]
     fn pages_of_applications_are_silent() {
-        let many = (0..9).map(|n| posted("/owa/auth/portal.aspx", &format!("203.0.113.{n}"))).collect();
-        check(many, "no-evidence []");
+        let linked = |n| PageUse { referred: 3, ..posted("/owa/auth/portal.aspx", &format!("203.0.113.{n}")) };
+        check((0..9).map(linked).collect(), "no-evidence []");
+        let mail =
+            |n| PageUse { account: Some(format!("user{n}")), ..posted("/public/x.asmx", &format!("203.0.113.{n}")) };
+        check((0..9).map(mail).collect(), "no-evidence []");
         let linked = PageUse { referred: 3, ..posted("/aspnet_client/x.aspx", "203.0.113.7") };
         check(vec![linked], "no-evidence []");
         check(vec![posted("/shop/cart.aspx", "203.0.113.7")], "no-evidence [observer/odd-page Context]");
         let known = PageUse { account: Some("alice".to_owned()), ..posted("/shop/cart.aspx", "203.0.113.7") };
         check(vec![known], "no-evidence []");
-        check(vec![posted("/owa/auth/logon.aspx", "203.0.113.7")], "no-evidence []");
+        let other_site = PageUse { exchange_site: false, ..posted("/login.aspx", "203.0.113.7") };
+        check(vec![PageUse { account: Some("alice".to_owned()), ..other_site }], "no-evidence []");
         check(vec![posted("/ecp/main.css", "203.0.113.7")], "no-evidence []");
+    }
+
+    #[test]
+    fn command_lines_are_a_shell_wherever_the_page_lies() {
+        for page in ["/reports/cmd.aspx", "/aspnet_netclient/4_0_30319/d.aspx", "/x.aspx"] {
+            let one = PageUse { commands: 2, ..page_use(page, "203.0.113.7", 2) };
+            check(vec![one], "compromised [observer/web-shell-page Persistence, observer/web-shell-use Execution]");
+        }
+    }
+
+    #[test]
+    fn a_server_that_answers_to_any_name_has_no_shells() {
+        let uses = (0..20).map(|n| page_use(&format!("/aspnet_client/{n}.aspx"), "198.51.100.1", 1)).collect();
+        check(uses, "no-evidence []");
     }
 
     #[test]

@@ -35,6 +35,21 @@ pub(crate) fn page_key(product: &dyn Product, text: &str) -> Option<String> {
     is_script(&path).then(|| product.url_of_path(&path).map_or(path, |url| url.to_lowercase()))
 }
 
+/// The page lies where ASP.NET compiles: it is the trace of another.
+pub(crate) fn is_trace(page: &str) -> bool {
+    page.contains(r"\temporary asp.net files\")
+}
+
+/// The last part of a URL path or a path on disk.
+pub(crate) fn base_name(page: &str) -> &str {
+    page.rsplit(['/', '\\']).next().unwrap_or(page)
+}
+
+/// The page that a `.compiled` file was compiled from: `virtualPath="/owa/auth/x.aspx"`.
+pub(crate) fn virtual_path(text: &str) -> Option<&str> {
+    text.split_once("virtualPath=\"")?.1.split_once('"').map(|(path, _)| path)
+}
+
 /// The path of `https://host/path` and of `/path`.
 fn url_path(text: &str) -> Option<&str> {
     match text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) {

@@ -169,8 +169,6 @@ fn would_change(case: &Case<'_>) -> Vec<String> {
     let mut change: Vec<String> = case.wishes();
     change.truncate(CHANGE_MAX);
     change.extend(case.blind.iter().cloned());
-    let limits: BTreeSet<&String> = case.windows.iter().flat_map(|window| &window.campaign.limits).collect();
-    change.extend(limits.into_iter().take(3).map(|limit| format!("cannot be seen even with all logs: {limit}")));
     if !case.server.web_folders_present {
         change.push(
             r"the web folders (C:\inetpub\wwwroot, %ExchangeInstallPath%FrontEnd\HttpProxy) are not in the evidence; a web shell that nobody used would lie there"

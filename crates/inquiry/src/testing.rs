@@ -186,6 +186,7 @@ pub(crate) fn page_use(page: &str, client: &str, answered: u64) -> PageUse {
         page: page.to_owned(),
         client: client.to_owned(),
         account: None,
+        exchange_site: true,
         requests: answered,
         answered,
         posts_answered: 0,

@@ -7,8 +7,10 @@ use model::observation::Observations;
 
 use crate::Options;
 use crate::exposure::Window;
-use crate::findings::Seen;
+use crate::findings::{ODD_PAGE_RULE, Seen, UNKNOWN_FILE_RULE};
 use crate::incidents::UNKNOWN;
+use crate::product::{Place, Product};
+use crate::wording::name;
 
 /// The verdict that findings force, `None` when they force none. `fixed_since`: from then on a fixed build ran.
 fn forced(seen: &[&Seen], fixed_since: Option<Utc>) -> Option<Verdict> {
@@ -49,8 +51,14 @@ fn is_general_interest(one: &Seen) -> bool {
 }
 
 /// Why nothing can be ruled out for this campaign although its window may be covered.
-pub(crate) fn blind_spots(observations: &Observations, options: &Options, campaign: &str) -> Vec<String> {
-    let mut blind = Vec::new();
+pub(crate) fn blind_spots(
+    observations: &Observations,
+    options: &Options,
+    campaign: &str,
+    seen: &[Seen],
+    product: &dyn Product,
+) -> Vec<String> {
+    let mut blind = unopened_pages(seen, product);
     if observations.incomplete {
         blind.push("the run ended before all evidence was read; run it to its end".to_owned());
     }
@@ -63,6 +71,18 @@ pub(crate) fn blind_spots(observations: &Observations, options: &Options, campai
         blind.push(format!("the rule {} did not load", crate::wording::name(refused)));
     }
     blind
+}
+
+/// Pages in the folders that attackers choose, not Exchange's own, of which nobody has said yet what they do.
+fn unopened_pages(seen: &[Seen], product: &dyn Product) -> Vec<String> {
+    let is_open = |one: &&Seen| matches!(one.finding.rule.as_str(), UNKNOWN_FILE_RULE | ODD_PAGE_RULE);
+    let pages = seen.iter().filter(is_open).flat_map(|one| &one.pages);
+    let chosen =
+        pages.filter(|page| matches!(product.place(page), Place::AspNetClient | Place::OwaAuth | Place::EcpAuth));
+    let told: std::collections::BTreeSet<&String> = chosen.collect();
+    told.into_iter()
+        .map(|page| format!("the page {} is not one of Exchange's own: open the file", name(page)))
+        .collect()
 }
 
 /// What belongs to no campaign, judged by itself: its verdict where it is worse than that of every campaign.

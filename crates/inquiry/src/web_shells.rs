@@ -75,7 +75,7 @@ fn web_shell(material: &Material<'_>, known: &Known<'_>, page: &str, seen: &[&Se
     let is_url = page.starts_with('/');
     WebShell {
         path: files
-            .map(|file| file.path.clone())
+            .map(|file| as_written(file, material))
             .or_else(|| written_path(material, seen, page))
             .unwrap_or(page.to_owned()),
         url: is_url.then(|| page.to_owned()),
@@ -88,6 +88,20 @@ fn web_shell(material: &Material<'_>, known: &Known<'_>, page: &str, seen: &[&Se
         clients: clients(&requests, uses, &known.scanners),
         findings: seen.iter().map(|one| one.finding.id.clone()).collect(),
     }
+}
+
+/// The path of a file on its server, in the letters of the evidence.
+fn as_written(file: &FileSeen, material: &Material<'_>) -> String {
+    let Some(record) = material.files.get(file.file as usize) else { return file.path.clone() };
+    let written: Vec<&str> = record.path.split(['/', '!']).collect();
+    let mut parts: Vec<&str> = file.path.split('\\').collect();
+    for (part, written) in parts.iter_mut().rev().zip(written.iter().rev()) {
+        // What is spelt otherwise (the drive, an escaped name) stays as it is.
+        if part.to_lowercase() == written.to_lowercase() {
+            *part = written;
+        }
+    }
+    parts.join("\\")
 }
 
 /// The path on disk as a record of writing names it.
@@ -121,5 +135,6 @@ fn clients(requests: &[&&Seen], uses: &[&PageUse], scanners: &BTreeSet<&str>) ->
     let driving = requests.iter().filter_map(|one| one.finding.client.as_deref());
     let by_hand = uses.iter().filter(|one| drives(one) || !scanners.contains(one.client.as_str()));
     let fetching = by_hand.map(|one| one.client.as_str());
-    driving.chain(fetching).collect::<BTreeSet<&str>>().into_iter().map(str::to_owned).collect()
+    let named = |client: &&str| !client.starts_with('(');
+    driving.chain(fetching).filter(named).collect::<BTreeSet<&str>>().into_iter().map(str::to_owned).collect()
 }

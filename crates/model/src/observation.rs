@@ -125,6 +125,8 @@ pub struct PageUse {
     pub client: String,
     /// Account, where the request was authenticated.
     pub account: Option<String>,
+    /// Told by a log of Exchange's own sites, not of another site on the same IIS.
+    pub exchange_site: bool,
     /// All requests.
     pub requests: u64,
     /// Answered 200.
@@ -133,7 +135,7 @@ pub struct PageUse {
     pub posts_answered: u64,
     /// Answered 404.
     pub not_found: u64,
-    /// Requests that name a referrer.
+    /// Requests that name another page as their referrer.
     pub referred: u64,
     /// Requests with a query that looks like a command.
     pub commands: u64,

@@ -11,7 +11,7 @@ pub enum Parser {
     Delimited(Box<delimited::Header>),
     IisNative,
     Setup,
-    WindowsEvents,
+    WindowsEvents(jsonl::Header),
     TestProxyLogon(test_proxylogon::Header),
 }
 
@@ -22,7 +22,7 @@ impl Parser {
             Kind::DelimitedLog => Some(Self::Delimited(Box::new(delimited::Header::for_file(on_server, head)))),
             Kind::IisNative => Some(Self::IisNative),
             Kind::ExchangeSetup => Some(Self::Setup),
-            Kind::WindowsEventsJson => Some(Self::WindowsEvents),
+            Kind::WindowsEventsJson => Some(Self::WindowsEvents(jsonl::Header::default())),
             Kind::TestProxyLogon => Some(Self::TestProxyLogon(test_proxylogon::Header::default())),
             _ => None,
         }
@@ -38,7 +38,10 @@ impl Parser {
             }
             Self::IisNative => Some(Family::Iis),
             Self::Setup => Some(Family::Setup),
-            Self::WindowsEvents => None,
+            Self::WindowsEvents(header) => {
+                header.advance(block);
+                None
+            }
             Self::TestProxyLogon(header) => {
                 header.advance(block);
                 Some(Family::TestProxyLogon)
@@ -52,7 +55,7 @@ impl Parser {
             Self::Delimited(header) => delimited::read(block, header, sink),
             Self::IisNative => delimited::read_iis_native(block, sink),
             Self::Setup => setup::read(block, sink),
-            Self::WindowsEvents => jsonl::read(block, sink),
+            Self::WindowsEvents(header) => jsonl::read_on(block, header, sink),
             Self::TestProxyLogon(header) => test_proxylogon::read(block, header, sink),
         }
     }

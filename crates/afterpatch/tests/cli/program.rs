@@ -7,8 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The files that every assessment writes.
-pub const OUTPUTS: [&str; 5] =
-    ["assessment.json", "manifest.jsonl", "report.html", "timeline.csv", "timeline.jsonl"];
+pub const OUTPUTS: [&str; 5] = ["assessment.json", "manifest.jsonl", "report.html", "timeline.csv", "timeline.jsonl"];
 
 /// How a run ended and what it said.
 pub struct Outcome {
@@ -84,9 +83,8 @@ impl Assessed {
     /// Names of all files in the output folder, sorted.
     pub fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.output.path()).expect("the output folder");
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-            .collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }

@@ -25,6 +25,8 @@ pub struct Columns {
     pub mailbox: Vec<usize>,
     /// The build in `#Version`, where that line holds one.
     pub version: Option<Build>,
+    /// The log has the columns in which attacks show.
+    pub can_show: bool,
 }
 
 impl Columns {
@@ -40,6 +42,12 @@ impl Columns {
             Family::MapiHttp => &["ActAsUserEmail", "AuthenticatedUserEmail", "AuthenticatedUser"],
             _ => &[],
         };
+        let needed: &[&str] = match schema.family {
+            Family::HttpProxy => &["AnchorMailbox", "UrlStem", "UrlQuery", "HttpStatus"],
+            Family::Iis => &["cs-method", "cs-uri-stem", "cs-uri-query", "sc-status"],
+            _ => &[],
+        };
+        let can_show = needed.iter().all(|name| schema.column(name).is_some());
         let names_server = !matches!(schema.family, Family::MessageTracking | Family::TestProxyLogon);
         Self {
             family: schema.family,
@@ -68,15 +76,14 @@ impl Columns {
                 .as_deref()
                 .and_then(|version| version.parse().ok())
                 .filter(|_| names_build(schema.family)),
+            can_show,
         }
     }
 
-    /// The client address: what the nearest proxy says it saw, else the peer; without port and IPv6 zone.
+    /// The client address: in a header that proxies fill, the last address that is public (nearer ones are proxies of
+    /// our own, farther ones the client may have made up); else the peer. Without port and IPv6 zone.
     pub fn client<'r>(&self, row: &Row<'r>) -> Option<&'r [u8]> {
-        let forwarded = self.forwarded.map(|at| row.raw(at)).and_then(|cell| {
-            let last = cell.rsplit(|byte| matches!(byte, b',' | b'+' | b' ')).find(|part| !part.is_empty())?;
-            std::str::from_utf8(without_port(last)).ok()?.parse::<std::net::IpAddr>().ok().map(|_| last)
-        });
+        let forwarded = self.forwarded.map(|at| row.raw(at)).and_then(forwarded_client);
         let cell = forwarded.or_else(|| self.client.map(|at| row.raw(at)))?;
         Some(without_port(cell)).filter(|client| !is_empty(client))
     }
@@ -133,6 +140,21 @@ impl Columns {
     }
 }
 
+fn forwarded_client(cell: &[u8]) -> Option<&[u8]> {
+    let address = |part: &&[u8]| std::str::from_utf8(without_port(part)).ok()?.parse::<std::net::IpAddr>().ok();
+    let parts = || cell.rsplit(|byte| matches!(byte, b',' | b'+' | b' ')).filter(|part| address(part).is_some());
+    parts().find(|part| address(part).is_some_and(|address| is_public(&address))).or_else(|| parts().next())
+}
+
+fn is_public(address: &std::net::IpAddr) -> bool {
+    match address {
+        std::net::IpAddr::V4(v4) => !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified()),
+        std::net::IpAddr::V6(v6) => {
+            !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local())
+        }
+    }
+}
+
 /// Families that write the server's build into `#Version`; others write the literal 15.0.0.0.
 fn names_build(family: Family) -> bool {
     matches!(
@@ -159,7 +181,20 @@ fn without_port(address: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::without_port;
+    use super::{forwarded_client, without_port};
+
+    #[test]
+    fn behind_proxies_the_last_public_address_is_the_client() {
+        for (header, client) in [
+            ("198.51.100.9,+10.20.0.250", Some("198.51.100.9")),
+            ("1.2.3.4,198.51.100.9", Some("198.51.100.9")),
+            ("10.0.0.7", Some("10.0.0.7")),
+            ("unknown", None),
+            ("-", None),
+        ] {
+            assert_eq!(forwarded_client(header.as_bytes()), client.map(str::as_bytes), "{header}");
+        }
+    }
 
     #[test]
     fn takes_ports_and_zones_off() {

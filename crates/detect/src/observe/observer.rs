@@ -142,7 +142,8 @@ impl<'p> Observer<'p> {
         let Some(source) = &self.here.source else { return };
         let server = self.tally.server(self.here.server.as_deref());
         server.named_by_exchange += u64::from(self.here.server.is_some());
-        server.coverage.record(source, row.time);
+        // A log without the columns in which attacks show covers nothing.
+        server.coverage.record(source, row.time.filter(|_| columns.can_show));
         let origin = Origin { file: self.facts.file, record: row.number, offset: row.offset };
         let mut record = |rule: RuleIndex, subject: Option<&[u8]>| {
             server.sightings.record(&Hit {
@@ -371,13 +372,19 @@ fn record_page(
         account: columns.cell(row, columns.account),
         status: columns.status(row).unwrap_or(0),
         is_post,
-        has_referrer: columns.cell(row, columns.referrer).is_some(),
+        has_referrer: columns.cell(row, columns.referrer).is_some_and(|referrer| !names_page(referrer, page)),
         is_command: columns.cell(row, columns.query).is_some_and(is_command),
         time,
         origin,
         raw: row.line,
     };
     server.pages.of(teller).record(page, &request);
+}
+
+/// A page that is its own referrer was reached by no link: shells with a form look so.
+fn names_page(referrer: &[u8], page: &[u8]) -> bool {
+    let path = referrer.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    path.len() >= page.len() && path.get(path.len() - page.len()..).is_some_and(|end| end.eq_ignore_ascii_case(page))
 }
 
 /// A page of Exchange's own. In the front end's logon folders a back-end page of the same URL is no excuse for a POST:
@@ -389,5 +396,10 @@ fn is_exchanges_own(page: &str, is_post: bool) -> bool {
         exchange::file_belongs(&format!(r"\frontend\httpproxy{}", page.replace('/', r"\")), None)
             != Some(Belongs::Unknown)
     };
-    exchange::is_known_page(page) && (!is_post || !in_logon_folder() || in_front_end())
+    let takes_no_post = || LINK_ONLY.iter().any(|name| page.ends_with(name));
+    exchange::is_known_page(page) && (!is_post || !in_logon_folder() || (in_front_end() && !takes_no_post()))
 }
+
+/// Pages of the logon folder that are only ever followed to. One that is posted to has been replaced.
+const LINK_ONLY: [&str; 5] =
+    ["/redirsuiteserviceproxy.aspx", "/frowny.aspx", "/signout.aspx", "/outlookcn.aspx", "/logoff.aspx"];

@@ -12,9 +12,9 @@ use super::bounded::{Bounded, Merge};
 use super::kept::Kept;
 
 /// Pages told apart per server; answered pages and others are counted apart, so that a flood of 404s hides nothing.
-const PAGES_MAX: usize = 1_000;
+const PAGES_MAX: usize = 600;
 /// Clients told apart per page.
-const CLIENTS_MAX: usize = 24;
+const CLIENTS_MAX: usize = 64;
 /// Longer paths are cut: they are no pages.
 const PAGE_BYTES_MAX: usize = 512;
 
@@ -52,13 +52,16 @@ pub enum Teller {
     FrontEnd,
     Proxy,
     BackEnd,
+    /// Another site on the same IIS: its pages are not Exchange's in any case.
+    OtherSite,
 }
 
 impl Teller {
     pub fn of(source: &Source) -> Option<Self> {
         match (source.family, source.part.as_deref()) {
             (Family::Iis, Some("W3SVC2" | "back-end")) => Some(Self::BackEnd),
-            (Family::Iis, _) => Some(Self::FrontEnd),
+            (Family::Iis, None | Some("W3SVC1" | "front-end")) => Some(Self::FrontEnd),
+            (Family::Iis, Some(_)) => Some(Self::OtherSite),
             (Family::HttpProxy, _) => Some(Self::Proxy),
             _ => None,
         }
@@ -67,15 +70,16 @@ impl Teller {
 
 /// Requests to pages, by who tells of them.
 #[derive(Clone, Debug, Default)]
-pub struct Pages([PageTally; 3]);
+pub struct Pages([PageTally; 4]);
 
 impl Pages {
     pub fn of(&mut self, teller: Teller) -> &mut PageTally {
-        let [front_end, proxy, back_end] = &mut self.0;
+        let [front_end, proxy, back_end, other_site] = &mut self.0;
         match teller {
             Teller::FrontEnd => front_end,
             Teller::Proxy => proxy,
             Teller::BackEnd => back_end,
+            Teller::OtherSite => other_site,
         }
     }
 
@@ -86,10 +90,12 @@ impl Pages {
     /// One entry per page and client, sorted. No request is counted twice.
     pub fn into_uses(self) -> Vec<PageUse> {
         let mut uses: Vec<PageUse> = Vec::new();
-        for tally in self.0 {
+        let [front_end, proxy, back_end, other_site] = self.0;
+        for tally in [front_end, proxy, back_end] {
             let told: std::collections::BTreeSet<String> = uses.iter().map(|seen| seen.page.clone()).collect();
-            uses.extend(tally.into_uses().into_iter().filter(|seen| !told.contains(&seen.page)));
+            uses.extend(tally.into_uses(true).into_iter().filter(|seen| !told.contains(&seen.page)));
         }
+        uses.extend(other_site.into_uses(false));
         uses.sort_by(|a, b| (&a.page, &a.client).cmp(&(&b.page, &b.client)));
         uses
     }
@@ -150,13 +156,14 @@ impl PageTally {
     }
 
     /// One entry per page and client. Clients beyond the limit stand together as `(other clients)`.
-    fn into_uses(self) -> Vec<PageUse> {
+    fn into_uses(self, exchange_site: bool) -> Vec<PageUse> {
         let (mut answered, mut others) = (rows(self.answered), rows(self.others));
         let keys: std::collections::BTreeSet<_> = answered.keys().chain(others.keys()).cloned().collect();
         keys.into_iter()
             .filter_map(|key| {
                 let (page, client) = key.clone();
-                page_use(page, client, answered.remove(&key), others.remove(&key))
+                let seen = page_use(page, client, answered.remove(&key), others.remove(&key))?;
+                Some(PageUse { exchange_site, ..seen })
             })
             .collect()
     }
@@ -226,6 +233,7 @@ fn page_use(page: String, client: String, answered: Option<Requests>, others: Op
         page,
         client,
         account: account.map(|account| String::from_utf8_lossy(&account).into_owned()),
+        exchange_site: true,
         requests: all.requests(),
         answered: answered.all.requests(),
         posts_answered: answered.posts,
@@ -260,36 +268,75 @@ pub fn page_of<'s>(stem: &[u8], scratch: &'s mut Vec<u8>) -> Option<&'s [u8]> {
     Some(scratch)
 }
 
-/// Does a query look like orders to a shell rather than like a web application's parameters?
+/// Does a query carry orders to a shell? Only words that stand in no web application's parameters count: programs that
+/// intruders start first, and command lines.
 pub fn is_command(query: &[u8]) -> bool {
-    const MARKS: [&[u8]; 16] = [
-        b"cmd=",
-        b"exec",
-        b"whoami",
-        b"powershell",
-        b"net+user",
-        b"net%20user",
-        b"net+group",
-        b"command=",
-        b"ipconfig",
-        b"tasklist",
-        b"nltest",
-        b"dsquery",
-        b"c%3a%5c",
-        b"cmd.exe",
-        b"cmd+/c",
-        b"cmd%20/c",
+    const WORDS: [&str; 26] = [
+        "whoami",
+        "ipconfig",
+        "systeminfo",
+        "tasklist",
+        "nltest",
+        "dsquery",
+        "netstat",
+        "quser",
+        "vssadmin",
+        "certutil",
+        "cmd.exe",
+        "powershell",
+        "net user",
+        "net group",
+        "net view",
+        "net localgroup",
+        "cmd /c",
+        "cmd /k",
+        "=dir ",
+        "=type ",
+        "wmic ",
+        "ping -n",
+        "reg query",
+        "reg save",
+        "procdump",
+        "comsvcs",
     ];
     if query.len() < 4 {
         return false;
     }
-    let lower = query.get(..8 * 1024).unwrap_or(query).to_ascii_lowercase();
-    MARKS.iter().any(|mark| memchr::memmem::find(&lower, mark).is_some())
+    let text = plain(query.get(..8 * 1024).unwrap_or(query));
+    WORDS.iter().any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some())
+}
+
+/// Lower case, with `+` and percent escapes undone.
+fn plain(query: &[u8]) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let mut text = Vec::with_capacity(query.len());
+    let mut at = 0;
+    while let Some(byte) = query.get(at) {
+        let escaped = (*byte == b'%').then(|| digit(query.get(at + 1)).zip(digit(query.get(at + 2)))).flatten();
+        let plain = match escaped {
+            Some((high, low)) => u8::try_from(high * 16 + low).unwrap_or(b'?'),
+            None if *byte == b'+' => b' ',
+            None => *byte,
+        };
+        text.push(plain.to_ascii_lowercase());
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::page_of;
+    use super::{is_command, page_of};
+
+    #[test]
+    fn tells_orders_from_parameters() {
+        for query in ["cmd=whoami", "dir=C%3A%5C&cmd=dsquery+*+-filter", "x=net%20user+/domain", "c=cmd.exe"] {
+            assert!(is_command(query.as_bytes()), "{query}");
+        }
+        for query in ["cmd=Ping&User=a", "exec=1", "report=executive+summary", "command=save", "-"] {
+            assert!(!is_command(query.as_bytes()), "{query}");
+        }
+    }
 
     #[test]
     fn finds_the_page_in_a_path() {

@@ -32,6 +32,25 @@ pub(super) enum Node {
     Named(usize),
 }
 
+impl Node {
+    /// Sorts parts by what they cost at most, and returns the sum. `named` are the costs of the named detections.
+    fn put_cheap_tests_first(&mut self, named: &[u64]) -> u64 {
+        match self {
+            Self::All(parts) | Self::Any(parts) | Self::AtLeast(_, parts) => {
+                let mut costed: Vec<(u64, Node)> =
+                    parts.drain(..).map(|mut part| (part.put_cheap_tests_first(named), part)).collect();
+                costed.sort_by_key(|(cost, _)| *cost);
+                let sum = costed.iter().fold(0u64, |sum, (cost, _)| sum.saturating_add(*cost));
+                parts.extend(costed.into_iter().map(|(_, part)| part));
+                sum
+            }
+            Self::Not(part) => part.put_cheap_tests_first(named),
+            Self::Item(item) => item.cost(),
+            Self::Named(at) => named.get(*at).copied().unwrap_or(0),
+        }
+    }
+}
+
 impl Detection {
     /// Compiles the detection section of a rule.
     ///
@@ -50,7 +69,18 @@ impl Detection {
         }
         let positions: Vec<&str> = by_name.keys().copied().collect();
         let condition = compile_conditions(section, &positions)?;
-        Ok(Self { named, condition })
+        let mut compiled = Self { named, condition };
+        compiled.put_cheap_tests_first();
+        Ok(compiled)
+    }
+
+    /// Order changes no outcome, only how soon it is known.
+    fn put_cheap_tests_first(&mut self) {
+        let mut costs = Vec::with_capacity(self.named.len());
+        for node in &mut self.named {
+            costs.push(node.put_cheap_tests_first(&[]));
+        }
+        self.condition.put_cheap_tests_first(&costs);
     }
 
     /// Whether a record fits the rule.

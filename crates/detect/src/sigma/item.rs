@@ -105,6 +105,12 @@ impl Item {
         holds != self.negated
     }
 
+    /// What the tests cost at most, in rough units.
+    pub(super) fn cost(&self) -> u64 {
+        let texts = if self.field.is_some() { 1 } else { 20 };
+        self.tests.iter().map(|test| texts * test.cost()).sum()
+    }
+
     fn combine(&self, mut holds: impl FnMut(&Test) -> bool) -> bool {
         if self.all { self.tests.iter().all(holds) } else { self.tests.iter().any(&mut holds) }
     }
@@ -121,6 +127,17 @@ impl Test {
                 value.zip(other.as_deref()).is_some_and(|(value, other)| part.fits(value, other, *case))
             }
             _ => value.is_some_and(|value| self.holds_for(value)),
+        }
+    }
+
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Exists(_) | Self::Null => 1,
+            Self::Text(pattern) => pattern.cost(),
+            Self::AnyOf(tests) => tests.iter().map(Self::cost).sum(),
+            Self::Integer(_) | Self::Number(_) | Self::Compare(..) | Self::Network(_) => 5,
+            Self::Reference(..) => 20,
+            Self::Regular(_) => 50,
         }
     }
 

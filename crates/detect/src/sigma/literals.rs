@@ -15,6 +15,9 @@ const LITERAL_BYTES_MAX: usize = 64;
 /// A rule with more alternatives than this is tested on every record.
 const LITERALS_MAX: usize = 4096;
 
+/// The score of a literal that is part of a common word.
+const COMMON_SCORE: usize = 1;
+
 /// Words that stand in so many records of a mail server that they filter badly.
 const COMMON: [&str; 24] = [
     "mozilla/5.0",
@@ -58,7 +61,12 @@ impl Detection {
     #[must_use]
     pub fn required_literals(&self, writing: Writing, searched: &dyn Fn(FieldId) -> bool) -> Option<Vec<Vec<u8>>> {
         let search = Search { detection: self, writing, searched };
-        let mut literals = search.of_node(&self.condition)?.literals;
+        let set = search.of_node(&self.condition)?;
+        // Testing every row is cheaper than finding a common word in every row and then testing it.
+        if writing == Writing::Lines && set.score <= COMMON_SCORE {
+            return None;
+        }
+        let mut literals = set.literals;
         literals.sort_unstable();
         literals.dedup();
         Some(literals)
@@ -156,7 +164,7 @@ fn union(sets: impl Iterator<Item = Option<Set>>) -> Option<Set> {
 /// How rarely a string is to be expected: its length, unless it is part of a common word.
 fn score(literal: &[u8]) -> usize {
     let common = COMMON.iter().any(|word| memchr::memmem::find(word.as_bytes(), literal).is_some());
-    if common { 1 } else { literal.len().min(12) }
+    if common { COMMON_SCORE } else { literal.len().min(12) }
 }
 
 #[cfg(test)]
@@ -199,6 +207,7 @@ mod tests {
         check("  s: {a: first}\n  t: {b: second}\n  condition: s and not t", Some(&["first"]));
         check("  s: {a: first}\n  condition: not s", None);
         check("  s: {a|neq: first}\n  condition: s", None);
+        check("  s: {cs-method: POST}\n  condition: s", None);
     }
 
     #[test]

@@ -95,6 +95,15 @@ impl Pattern {
         matches!(&self.shape, Shape::Exact(bytes) if bytes.is_empty())
     }
 
+    /// What a test costs, in rough units.
+    pub(super) fn cost(&self) -> u64 {
+        match &self.shape {
+            Shape::Exact(_) | Shape::Prefix(_) | Shape::Suffix(_) => 2,
+            Shape::Contains(..) => 10,
+            Shape::Glob(_) => 20,
+        }
+    }
+
     /// The only text that fits, if there is one.
     pub(super) fn exact(&self) -> Option<&[u8]> {
         match &self.shape {

@@ -1,9 +1,10 @@
 //! What Microsoft's Test-ProxyLogon script wrote: CSV files of `Export-Csv`, all values quoted, with a `#TYPE` line in
-//! front where Windows PowerShell wrote them.
+//! front where Windows PowerShell wrote them. Spreadsheets and converters through which such files went leave quotes out
+//! and, where the comma is the decimal sign, separate by semicolons; the header row tells.
 //!
 //! | file | columns |
 //! |---|---|
-//! | `<server>-Cve-2021-26855.csv` | `DateTime`, `AnchorMailbox`: hits in the HttpProxy logs |
+//! | `<server>-Cve-2021-26855.csv` | `DateTime`, `AnchorMailbox`, later versions with `RequestId`, `UrlStem`, … between: hits in the HttpProxy logs |
 //! | `<server>-Cve-2021-26857.csv` | `TimeCreated`, `MachineName`, `Message` |
 //! | `<server>-other.csv` | `ComputerName`, `Type`, `Path`, `Name`, `LastWrite` |
 //! | `<server>-LogAgeDays.csv` | `Oabgen`, `Ecp`, `AutodProxy`, … |
@@ -22,8 +23,10 @@ use crate::block::{Block, Lines, lines};
 
 /// A longer line is a reject.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
-/// More columns are no output of the script.
-const COLUMNS_MAX: usize = 64;
+/// More columns are no output of the script: the HttpProxy logs, from which it chose, have about a hundred.
+const COLUMNS_MAX: usize = 40;
+/// A column of the HttpProxy logs that the script never chose.
+const NOT_CHOSEN: &str = "BackEndStatus";
 
 /// A longer line is no header row.
 const HEADER_BYTES_MAX: usize = 4_096;
@@ -40,6 +43,7 @@ const MARKS: [&[&str]; 4] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     schema: Option<Arc<Schema>>,
+    separator: u8,
 }
 
 impl Header {
@@ -64,18 +68,24 @@ impl Header {
         {
             return false;
         }
+        // Names hold neither.
+        let Some(separator) = memchr::memchr2(b',', b';', line).and_then(|at| line.get(at)).copied() else {
+            return false;
+        };
         let mut cells = Vec::new();
-        if split(line, COLUMNS_MAX, &mut cells) != Quotes::Closed {
+        if split(line, separator, COLUMNS_MAX, &mut cells) != Quotes::Closed || cells.len() > COLUMNS_MAX {
             return false;
         }
         let name = |cell: &Cell| {
-            String::from_utf8_lossy(line.get(cell.start as usize..cell.end as usize).unwrap_or_default()).into()
+            let bytes = line.get(cell.start as usize..cell.end as usize).unwrap_or_default();
+            String::from_utf8_lossy(bytes.trim_ascii()).into()
         };
         let names: Vec<Box<str>> = cells.iter().map(name).collect();
         let has = |wanted: &&str| names.iter().any(|name| name.as_ref() == *wanted);
-        if !MARKS.iter().any(|mark| mark.iter().all(has)) {
+        if has(&NOT_CHOSEN) || !MARKS.iter().any(|mark| mark.iter().all(has)) {
             return false;
         }
+        self.separator = separator;
         self.schema =
             Some(Arc::new(Schema { family: Family::TestProxyLogon, log_type: "".into(), version: None, names }));
         true
@@ -134,7 +144,7 @@ fn record<'h>(
     }
     let schema = header.schema.as_ref().ok_or(RejectReason::NoColumns)?;
     let columns = schema.names.len();
-    let quotes = split(line, columns, cells);
+    let quotes = split(line, header.separator, columns, cells);
     // The last value alone may run on in the next line.
     if quotes == Quotes::Broken || (quotes == Quotes::Open && cells.len() != columns) {
         return Err(RejectReason::Quoting);
@@ -161,14 +171,14 @@ enum Quotes {
     Broken,
 }
 
-/// Cuts a line at commas outside quotes, into one cell more than `columns` at most.
-fn split(line: &[u8], columns: usize, cells: &mut Vec<Cell>) -> Quotes {
+/// Cuts a line at separators outside quotes, into one cell more than `columns` at most.
+fn split(line: &[u8], separator: u8, columns: usize, cells: &mut Vec<Cell>) -> Quotes {
     cells.clear();
     let mut start = 0;
     while cells.len() <= columns {
         let rest = line.get(start..).unwrap_or_default();
         if rest.first() != Some(&b'"') {
-            let length = memchr::memchr(b',', rest).unwrap_or(rest.len());
+            let length = memchr::memchr(separator, rest).unwrap_or(rest.len());
             cells.push(cell(start, start + length, false));
             if length == rest.len() {
                 break;
@@ -181,7 +191,7 @@ fn split(line: &[u8], columns: usize, cells: &mut Vec<Cell>) -> Quotes {
         match line.get(end + 1) {
             _ if !closed => return Quotes::Open,
             None => break,
-            Some(b',') => start = end + 2,
+            Some(byte) if *byte == separator => start = end + 2,
             Some(_) => return Quotes::Broken,
         }
     }

@@ -17,19 +17,26 @@ fn golden() {
 
 #[test]
 fn cut_anywhere_and_damaged_anywhere() {
-    let file = fixture("src/test_proxylogon/fixtures/anchor.in");
-    each_cut_reads_the_same_with(&file, read_whole, |front, back, sink| {
-        let mut header = Header::default();
-        header.advance(front);
-        read(back, &mut header, sink)
-    });
-    flips_are_survived(&file, read_whole);
+    for name in ["anchor", "converted"] {
+        let file = fixture(&format!("src/test_proxylogon/fixtures/{name}.in"));
+        each_cut_reads_the_same_with(&file, read_whole, |front, back, sink| {
+            let mut header = Header::default();
+            header.advance(front);
+            read(back, &mut header, sink)
+        });
+        flips_are_survived(&file, read_whole);
+    }
 }
 
 #[test]
 fn a_httpproxy_log_is_none_of_it() {
     assert!(is_output(b"#TYPE x\r\n\"DateTime\",\"AnchorMailbox\"\r\n"));
+    assert!(is_output(b"DateTime;RequestId;AnchorMailbox;HttpStatus\n"));
     assert!(!is_output(b"\"DateTime\",\"Name\"\r\n"));
+    assert!(!is_output(b"DateTime,RequestId,AnchorMailbox,BackEndStatus\n"));
+    let columns = |count: usize| format!("DateTime,AnchorMailbox{}\n", ",x".repeat(count - 2));
+    assert!(is_output(columns(40).as_bytes()));
+    assert!(!is_output(columns(41).as_bytes()));
 }
 
 #[test]

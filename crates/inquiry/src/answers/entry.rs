@@ -58,7 +58,11 @@ fn through_the_hole(case: &Case<'_>, chain: &Chain, access: &[&Seen]) -> String 
     let hole = if cves.is_empty() { "a hole".to_owned() } else { list(&cves, NAMES_MAX) };
     let proven = access.iter().any(|one| one.is_proof());
     let times = access.iter().filter_map(|one| one.finding.time).min().map(when).unwrap_or_default();
-    let clients = list(&chain.incident.clients, NAMES_MAX);
+    let first = access.iter().min_by_key(|one| (one.finding.time.is_none(), one.finding.time));
+    let clients = match first.and_then(|one| one.finding.client.as_deref()) {
+        Some(client) => name(client),
+        None => list(&chain.incident.clients, NAMES_MAX),
+    };
     let inside = chain.incident.outcome > IncidentOutcome::Exploited;
     let opening = match (proven, inside) {
         (true, _) => format!("Through a vulnerability: {hole}."),
