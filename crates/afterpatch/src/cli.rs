@@ -6,7 +6,12 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::assessment::Verdict;
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
+
+/// Beyond this, threads wait for disks and each other.
+const THREADS_MAX: i64 = 64;
+/// Computer names have at most so many characters.
+const SERVER_CHARS_MAX: usize = 63;
 
 /// What happened on your Exchange server, from its own evidence
 ///
@@ -76,7 +81,7 @@ pub struct AssessOptions {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub to: Option<model::Utc>,
     /// Threads to read with [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=THREADS_MAX))]
     pub threads: Option<u16>,
     /// End with status 1 from this verdict on
     #[arg(long, value_enum, default_value_t = FailOn::Exploited, value_name = "VERDICT")]
@@ -85,7 +90,7 @@ pub struct AssessOptions {
     #[arg(long, value_name = "DIR")]
     pub packs: Option<PathBuf>,
     /// Name of the server, for evidence that names none
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = server)]
     pub server: Option<String>,
 }
 
@@ -152,6 +157,23 @@ pub enum FailOn {
     Never,
 }
 
+impl AssessOptions {
+    /// Refuses options that contradict each other.
+    ///
+    /// # Errors
+    /// When no time lies between `--from` and `--to`.
+    pub fn refuse_contradictions(&self) -> Result<(), Failure> {
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if from >= to => Err(Failure::new(
+                Exit::Usage,
+                format!("no record can be from {from} on and before {to}: --from must lie before --to"),
+            )
+            .hint("exchange the two, or leave one out")),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl FailOn {
     /// Is this verdict at or above the bar?
     pub fn is_met_by(self, verdict: Verdict) -> bool {
@@ -175,6 +197,12 @@ pub fn refused(error: &clap::Error) -> ExitCode {
 
 fn time(text: &str) -> Result<model::Utc, String> {
     model::Utc::parse(text.as_bytes()).ok_or_else(|| "expected 2021-01-01 or 2021-01-01T00:00:00Z".to_owned())
+}
+
+fn server(text: &str) -> Result<String, String> {
+    model::server_name(text)
+        .filter(|name| name.chars().count() <= SERVER_CHARS_MAX)
+        .ok_or_else(|| format!("expected the name of a computer, at most {SERVER_CHARS_MAX} characters"))
 }
 
 fn scenario(text: &str) -> Result<demo::Scenario, String> {
@@ -203,7 +231,41 @@ fn size(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
+
+    use super::{Arguments, AssessOptions, Verb};
+
+    fn assess(options: &[&str]) -> Option<AssessOptions> {
+        let arguments = ["afterpatch", "assess", "x"].iter().chain(options);
+        match Arguments::try_parse_from(arguments).ok()?.verb {
+            Verb::Assess(options) => Some(options),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_range_holds_a_moment() {
+        let fits = |from, to| assess(&["--from", from, "--to", to]).unwrap().refuse_contradictions().is_ok();
+        assert!(fits("2021-01-01", "2021-01-02") && fits("2021-01-01T00:00:00Z", "2021-01-01T00:00:01Z"));
+        assert!(!fits("2021-01-02", "2021-01-01") && !fits("2021-01-01", "2021-01-01"));
+        assert!(assess(&["--from", "2021-01-01"]).unwrap().refuse_contradictions().is_ok());
+    }
+
+    #[test]
+    fn threads_have_a_limit() {
+        assert_eq!(assess(&["--threads", "64"]).unwrap().threads, Some(64));
+        assert!(assess(&["--threads", "65"]).is_none() && assess(&["--threads", "0"]).is_none());
+    }
+
+    #[test]
+    fn a_server_has_a_name() {
+        assert_eq!(assess(&["--server", "exc01.contoso.example"]).unwrap().server.as_deref(), Some("EXC01"));
+        let (longest, longer) = ("a".repeat(63), "a".repeat(64));
+        assert!(assess(&["--server", &longest]).is_some());
+        for name in ["", " ", "-", "a\u{1b}[2Jb", "a\nb", &longer] {
+            assert!(assess(&["--server", name]).is_none(), "{name:?}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {

@@ -1,5 +1,7 @@
 //! `afterpatch demo`.
 
+use report::hostile::ForTerminal;
+
 use crate::cli::DemoOptions;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -22,10 +24,12 @@ pub fn run(options: &DemoOptions, console: &Console) -> Result<Exit, Failure> {
         Failure::new(Exit::Usage, format!("cannot write the demo to `{}`: {error}", options.out.display()))
             .hint("choose an empty or absent folder with --out DIR")
     })?;
-    console.say(&format!("demo: {} files, {} bytes in `{}`", summary.files, summary.bytes, options.out.display()));
+    let out = options.out.display().to_string();
+    let out = ForTerminal(&out);
+    console.say(&format!("demo: {} files, {} bytes in `{out}`", summary.files, summary.bytes));
     for line in &summary.story {
         console.say(&format!("  {line}"));
     }
-    console.say(&format!("hint: afterpatch assess {} -o report", options.out.display()));
+    console.say(&format!("hint: afterpatch assess {out} -o report"));
     Ok(Exit::Done)
 }

@@ -23,7 +23,7 @@ fn main() -> std::process::ExitCode {
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match arguments.verb {
         cli::Verb::Assess(options) => assess::run(&options, &console),
         cli::Verb::Demo(options) => demo::run(&options, &console),
-        cli::Verb::Completions(options) => completions::run(&options),
+        cli::Verb::Completions(options) => completions::run(&options, &console),
         cli::Verb::Man(options) => manual::run(&options),
     }));
     match result {

@@ -30,14 +30,14 @@ const WEB_EXTENSIONS: &[&str] = &[
 pub fn kind(head: &[u8], on_server: &str) -> Kind {
     let name = on_server.rsplit('\\').next().unwrap_or(on_server);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    if head.starts_with(b"ElfFile\0") {
+    if head.starts_with(b"ElfFile\0") || head.starts_with(b"ElfChnk\0") || extension == "evtx" {
         return Kind::Evtx;
     }
     if CONTAINERS.iter().any(|magic| head.starts_with(magic)) {
         return Kind::Container;
     }
     let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
-    log_kind(text).unwrap_or_else(|| match extension {
+    log_kind(text).or_else(|| log_by_place(on_server)).unwrap_or_else(|| match extension {
         "compiled" if contains(text, b"<preserve") => Kind::CompiledPage,
         "config" if contains(text, b"<") => Kind::Configuration,
         _ if WEB_EXTENSIONS.contains(&extension) => Kind::WebFile,
@@ -46,6 +46,30 @@ pub fn kind(head: &[u8], on_server: &str) -> Kind {
         _ if is_directory_export(text) => Kind::DirectoryExport,
         _ => Kind::Other,
     })
+}
+
+/// What lies where only logs lie is a log, however damaged: it is read, and what cannot be read is counted.
+fn log_by_place(on_server: &str) -> Option<Kind> {
+    if !on_server.ends_with(".log") {
+        return None;
+    }
+    let name = on_server.rsplit('\\').next().unwrap_or(on_server);
+    if name == "exchangesetup.log" {
+        return Some(Kind::ExchangeSetup);
+    }
+    let folders = [
+        r"\w3svc",
+        r"\httperr\",
+        r"httpproxy\",
+        r"\ecp\server\",
+        r"\oabgeneratorlog\",
+        r"cmdletinfra\",
+        r"logging\ews\",
+        r"\mapihttp\",
+        r"\messagetracking\",
+        r"\protocollog\",
+    ];
+    folders.iter().any(|folder| on_server.contains(folder)).then_some(Kind::DelimitedLog)
 }
 
 /// Logs are told by their content alone: they come with any name.
@@ -64,17 +88,20 @@ fn log_kind(text: &[u8]) -> Option<Kind> {
         return Some(Kind::TestProxyLogon);
     }
     let directive = [&b"#Fields:"[..], b"#Software:", b"#Log-type:", b"#Version:", b"#Date:"].into_iter().any(any);
-    let header_row = [&b"DateTime,"[..], b"TimeStamp,", b"date-time,", b"\"DateTime\","].into_iter().any(starts);
-    if directive || header_row || is_w3c_record(first) {
+    let header_row = [&b"DateTime,"[..], b"TimeStamp,", b"date-time,", b"\"DateTime\","].into_iter().any(any);
+    // Garbage may stand in front: any line of the head can show what the file is.
+    let one = |test: fn(&[u8]) -> bool| start.iter().any(|line| test(line));
+    if directive || header_row || one(is_w3c_record) || one(is_exchange_record) {
         return Some(Kind::DelimitedLog);
     }
-    if is_setup_record(first) {
+    if one(is_setup_record) {
         return Some(Kind::ExchangeSetup);
     }
-    if (starts(b"{") || starts(b"[")) && is_windows_event(text) {
+    let is_json = |line: &[u8]| matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
+    if one(is_json) && is_windows_event(text) {
         return Some(Kind::WindowsEventsJson);
     }
-    if is_iis_native(first) {
+    if one(is_iis_native) {
         return Some(Kind::IisNative);
     }
     (starts(b"Version=1") && any(b"EventType=")).then_some(Kind::ErrorReport)
@@ -106,6 +133,17 @@ fn is_w3c_record(line: &[u8]) -> bool {
         })
     };
     cells.len() >= 8 && shaped(cells.first(), b"0000-00-00") && shaped(cells.get(1), b"00:00:00")
+}
+
+/// `2021-03-03T04:23:22.370Z,…` with many cells: an Exchange log whose beginning is missing.
+fn is_exchange_record(line: &[u8]) -> bool {
+    let shaped = line.get(..11).is_some_and(|start| {
+        start
+            .iter()
+            .zip(b"0000-00-00T")
+            .all(|(byte, wanted)| if *wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted })
+    });
+    shaped && line.iter().filter(|byte| **byte == b',').count() >= 3
 }
 
 /// `[03/09/2021 01:19:06.0304] [0] …`
@@ -192,6 +230,8 @@ mod tests {
             (b"\x89PNG\r\n\x1a\n", Kind::Other),
             (b"#Verson: 1.0\n#Software: Microsoft Internet Connection Firewall\n#Fields: date time\n", Kind::Other),
             (b"", Kind::Other),
+            (b"garbage\n2021-03-03T04:23:22.370Z,a,b,c,d\n", Kind::DelimitedLog),
+            (b"ElfChnk\0rest", Kind::Evtx),
         ];
         for (head, expected) in cases {
             assert_eq!(kind(head, "strange.bin"), *expected, "{}", String::from_utf8_lossy(head));
@@ -203,6 +243,15 @@ mod tests {
         let row = |count: usize| format!("DateTime,AnchorMailbox{}\n", ",x".repeat(count - 2));
         assert_eq!(kind(row(40).as_bytes(), "a.csv"), Kind::TestProxyLogon);
         assert_eq!(kind(row(41).as_bytes(), "a.csv"), Kind::DelimitedLog);
+    }
+
+    #[test]
+    fn what_lies_where_logs_lie_is_a_log() {
+        let damaged = [0; 100];
+        assert_eq!(kind(&damaged, r"c:\v15\logging\httpproxy\ecp\httpproxy_1.log"), Kind::DelimitedLog);
+        assert_eq!(kind(&damaged, r"c:\inetpub\logs\logfiles\w3svc1\u_ex1.log"), Kind::DelimitedLog);
+        assert_eq!(kind(&damaged, r"c:\windows\system32\winevt\logs\security.evtx"), Kind::Evtx);
+        assert_eq!(kind(&damaged, r"c:\temp\x.log"), Kind::Other);
     }
 
     #[test]

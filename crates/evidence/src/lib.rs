@@ -12,5 +12,5 @@ pub mod place;
 mod read;
 mod walk;
 
-pub use read::{Hashes, Opened, Stream};
+pub use read::{Hashes, Opened, Rereading, Stream};
 pub use walk::{Input, Inventory, WalkError};

@@ -1,8 +1,9 @@
 //! Which files there are.
 
-use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirEntry, Metadata};
+use std::path::{Component, Path, PathBuf};
 
 use model::file::Outcome;
 
@@ -14,7 +15,7 @@ pub const FOLDER_DEPTH_MAX: usize = 128;
 /// One file of the evidence, or something in its place that is not read.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// As in the evidence, relative to its root, with `/`.
+    /// As in the evidence, relative to its root, with `/`. Bytes that are not UTF-8 stand as `%FF`.
     pub path: String,
     /// Bytes, as the file system says.
     pub size: u64,
@@ -38,8 +39,8 @@ pub enum WalkError {
     /// It is not there.
     #[error("no such file or folder: `{0}`")]
     Missing(PathBuf),
-    /// The output folder lies inside it.
-    #[error("output folder `{output}` lies inside evidence `{root}`; nothing is ever written beside evidence")]
+    /// The output folder lies inside it, or is the folder of a root that is a file.
+    #[error("results in `{output}` would stand in or beside evidence `{root}`; nothing is ever written there")]
     OutputInside {
         /// The evidence.
         root: PathBuf,
@@ -49,28 +50,28 @@ pub enum WalkError {
 }
 
 impl Inventory {
-    /// Lists everything below the roots. Links, devices, pipes and sockets are listed, never followed.
+    /// Lists everything below the roots. Links, devices, pipes and sockets are listed, never followed. What is named
+    /// twice is listed once, and the order of the roots does not matter.
     ///
     /// # Errors
     /// When a root does not exist.
     pub fn walk(roots: &[PathBuf]) -> Result<Self, WalkError> {
         let mut inputs = Vec::new();
-        let prefixes = prefixes(roots);
-        for (root, prefix) in roots.iter().zip(&prefixes) {
-            // The root itself is what the analyst typed: a link there is meant.
-            let metadata = fs::metadata(root).map_err(|_| WalkError::Missing(root.clone()))?;
-            if metadata.is_dir() {
-                list(root, prefix, 0, &mut inputs);
+        let roots = apart(roots)?;
+        for (root, prefix) in roots.iter().zip(prefixes(&roots)) {
+            if root.metadata.is_dir() {
+                list(&root.typed, &prefix, 0, &mut inputs);
             } else {
-                let name = root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-                inputs.push(input(root.clone(), join(prefix, &name), &metadata));
+                let name = root.typed.file_name().map_or_else(String::new, readable);
+                inputs.push(input(root.typed.clone(), join(&prefix, &name), &root.metadata));
             }
         }
-        inputs.sort_by(|a, b| a.path.cmp(&b.path));
+        inputs.sort_by(|a, b| (&a.path, &a.location).cmp(&(&b.path, &b.location)));
         Ok(Self { inputs })
     }
 
-    /// Refuses an output folder inside a root.
+    /// Refuses an output folder inside a root, and the folder in which a root that is a file stands. Asked once more
+    /// after the folder has been made, it sees links that were not there before.
     ///
     /// # Errors
     /// When it lies inside.
@@ -78,7 +79,8 @@ impl Inventory {
         let output_real = real_path(output);
         for root in roots {
             let root_real = real_path(root);
-            if output_real.starts_with(&root_real) {
+            let is_beside = root_real.is_file() && root_real.parent() == Some(&output_real);
+            if is_beside || output_real.starts_with(&root_real) {
                 return Err(WalkError::OutputInside { root: root.clone(), output: output.to_owned() });
             }
         }
@@ -86,45 +88,101 @@ impl Inventory {
     }
 }
 
-/// The path without links, as far as it exists.
+/// The path without links, `.` and `..`. What does not exist is taken by its names.
 fn real_path(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut missing = Vec::new();
-    let mut existing = absolute.as_path();
-    loop {
-        if let Ok(real) = fs::canonicalize(existing) {
-            return missing.iter().rev().fold(real, |path, part| path.join(part));
-        }
-        match (existing.parent(), existing.file_name()) {
-            (Some(parent), Some(name)) => {
-                missing.push(name.to_owned());
-                existing = parent;
+    let mut real = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::CurDir => {}
+            // Links before it are resolved by now.
+            Component::ParentDir => _ = real.pop(),
+            // A drive without its root would be the folder that is current there.
+            Component::Prefix(drive) => real.push(drive.as_os_str()),
+            part => {
+                real.push(part);
+                real = fs::canonicalize(&real).unwrap_or(real);
             }
-            _ => return absolute,
         }
     }
+    real
+}
+
+/// One root that is read.
+struct Root {
+    real: PathBuf,
+    /// As the analyst typed it: a link there is meant.
+    typed: PathBuf,
+    metadata: Metadata,
+}
+
+/// The roots in the order of their real paths, without those that lie inside others.
+fn apart(roots: &[PathBuf]) -> Result<Vec<Root>, WalkError> {
+    let mut all = Vec::new();
+    for typed in roots {
+        let metadata = fs::metadata(typed).map_err(|_| WalkError::Missing(typed.clone()))?;
+        all.push(Root { real: real_path(typed), typed: typed.clone(), metadata });
+    }
+    all.sort_by(|a, b| (&a.real, &a.typed).cmp(&(&b.real, &b.typed)));
+    let mut apart: Vec<Root> = Vec::new();
+    for root in all {
+        // Whatever lies inside a folder comes right behind it.
+        if !apart.last().is_some_and(|before| root.real.starts_with(&before.real)) {
+            apart.push(root);
+        }
+    }
+    Ok(apart)
 }
 
 /// Several roots are told apart by a leading folder name; equal names get a number.
-fn prefixes(roots: &[PathBuf]) -> Vec<String> {
+fn prefixes(roots: &[Root]) -> Vec<String> {
     if roots.len() < 2 {
         return roots.iter().map(|_| String::new()).collect();
     }
-    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    let name = |root: &PathBuf| {
-        let real = real_path(root);
-        let folder = if real.is_dir() { real.as_path() } else { real.parent().unwrap_or(&real) };
-        folder.file_name().map_or_else(|| "root".to_owned(), |name| name.to_string_lossy().into_owned())
+    let mut taken = BTreeSet::new();
+    let name = |root: &Root| {
+        let folder = if root.metadata.is_dir() { &root.real } else { root.real.parent().unwrap_or(&root.real) };
+        folder.file_name().map_or_else(|| "root".to_owned(), readable)
     };
-    roots
-        .iter()
-        .map(|root| {
-            let name = name(root);
-            let count = seen.entry(name.clone()).or_default();
-            *count += 1;
-            if *count == 1 { name } else { format!("{name}-{count}") }
-        })
-        .collect()
+    let numbered = |name: String| {
+        let mut prefix = name.clone();
+        let mut number = 1_u64;
+        while !taken.insert(prefix.clone()) {
+            number += 1;
+            prefix = format!("{name}-{number}");
+        }
+        prefix
+    };
+    roots.iter().map(name).map(numbered).collect()
+}
+
+/// A name as text: bytes that are not UTF-8 as `%FF`.
+fn readable(name: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+/// The names of a folder as text, each of them once.
+fn readable_names(names: &[OsString]) -> Vec<String> {
+    let mut taken: BTreeSet<String> = names.iter().filter_map(|name| name.to_str()).map(str::to_owned).collect();
+    let unique = |name: &OsString| match name.to_str() {
+        Some(name) => name.to_owned(),
+        None => {
+            let mut text = readable(name);
+            // It grows each time, and real names have an end.
+            while !taken.insert(text.clone()) {
+                text = text.replace('%', "%25");
+            }
+            text
+        }
+    };
+    names.iter().map(unique).collect()
 }
 
 fn join(prefix: &str, name: &str) -> String {
@@ -139,6 +197,7 @@ fn list(folder: &Path, prefix: &str, depth: usize, inputs: &mut Vec<Input>) {
         }
         Err(error) => return inputs.push(passed_over(folder, prefix, Outcome::Unreadable(reason(&error)))),
     };
+    let mut found: Vec<DirEntry> = Vec::new();
     for entry in entries {
         let Ok(entry) = entry else {
             inputs.push(passed_over(
@@ -148,7 +207,12 @@ fn list(folder: &Path, prefix: &str, depth: usize, inputs: &mut Vec<Input>) {
             ));
             break;
         };
-        let path = join(prefix, &entry.file_name().to_string_lossy());
+        found.push(entry);
+    }
+    found.sort_by_key(DirEntry::file_name);
+    let names: Vec<OsString> = found.iter().map(DirEntry::file_name).collect();
+    for (entry, name) in found.iter().zip(readable_names(&names)) {
+        let path = join(prefix, &name);
         match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => list(&entry.path(), &path, depth + 1, inputs),
             Ok(metadata) => inputs.push(input(entry.path(), path, &metadata)),
@@ -176,5 +240,140 @@ fn passed_over(location: &Path, path: &str, outcome: Outcome) -> Input {
         place: place(path),
         passed_over: Some(outcome),
         location: location.to_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::ffi::OsString;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::{Inventory, readable_names, real_path};
+
+    /// A folder that goes with the test.
+    pub(crate) struct Folder(PathBuf);
+
+    impl Folder {
+        pub(crate) fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("afterpatch-evidence-{}-{name}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path.canonicalize().unwrap())
+        }
+
+        pub(crate) fn put(&self, path: &str, content: &[u8]) {
+            let path = self.path(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+
+        pub(crate) fn path(&self, path: &str) -> PathBuf {
+            self.0.join(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn listed(roots: &[PathBuf]) -> Vec<(String, PathBuf)> {
+        let inventory = Inventory::walk(roots).unwrap();
+        inventory.inputs.into_iter().map(|input| (input.path, real_path(&input.location))).collect()
+    }
+
+    fn is_refused(root: &Path, output: &Path) -> bool {
+        Inventory::refuse_output_inside(&[root.to_owned()], output).is_err()
+    }
+
+    #[test]
+    fn results_never_stand_beside_a_file_of_evidence() {
+        let folder = Folder::new("beside");
+        folder.put("case/x/manifest.jsonl", b"{}");
+        let file = folder.path("case/x/manifest.jsonl");
+        assert!(is_refused(&file, &folder.path("case/x")));
+        assert!(is_refused(&file, &folder.path("case/x/new/..")));
+        assert!(is_refused(&file, &file));
+        assert!(!is_refused(&file, &folder.path("case")));
+        assert!(!is_refused(&file, &folder.path("case/x/report")), "a folder of its own");
+    }
+
+    #[test]
+    fn two_points_lead_where_the_system_would_go() {
+        let folder = Folder::new("points");
+        folder.put("case/x.log", b"");
+        let case = folder.path("case");
+        for inside in ["absent/../case/out", "absent/deeper/../../case", "./case/./out", "case/absent/../out"] {
+            assert!(is_refused(&case, &folder.path(inside)), "{inside}");
+        }
+        for outside in ["absent/../out", "case/../out", "case/absent/../../out", "case-report"] {
+            assert!(!is_refused(&case, &folder.path(outside)), "{outside}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_before_two_points() {
+        let folder = Folder::new("links");
+        folder.put("case/deep/x.log", b"");
+        fs::create_dir_all(folder.path("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(folder.path("case/deep"), folder.path("elsewhere/link")).unwrap();
+        assert!(is_refused(&folder.path("case"), &folder.path("elsewhere/link/../out")));
+        assert!(!is_refused(&folder.path("case"), &folder.path("elsewhere/link/../../out")));
+    }
+
+    #[test]
+    fn the_second_look_sees_what_was_made_meanwhile() {
+        let folder = Folder::new("second_look");
+        folder.put("case/x.log", b"");
+        let (case, output) = (folder.path("case"), folder.path("later/out"));
+        assert!(!is_refused(&case, &output));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&case, folder.path("later")).unwrap();
+            assert!(is_refused(&case, &output));
+        }
+    }
+
+    #[test]
+    fn what_is_named_twice_is_listed_once() {
+        let folder = Folder::new("twice");
+        folder.put("case/a/x.log", b"");
+        folder.put("case/y.log", b"");
+        folder.put("case-b/z.log", b"");
+        let case = folder.path("case");
+        let once = listed(std::slice::from_ref(&case));
+        assert_eq!(once.len(), 2);
+        for others in ["case", "case/.", "case/a", "case/y.log", "case/a/../y.log"] {
+            assert_eq!(listed(&[folder.path(others), case.clone()]), once, "{others}");
+            assert_eq!(listed(&[case.clone(), folder.path(others)]), once, "{others}");
+        }
+        assert_eq!(listed(&[folder.path("case-b"), case]).len(), 3, "a longer name is another folder");
+    }
+
+    #[test]
+    fn the_order_of_roots_does_not_matter() {
+        let folder = Folder::new("order");
+        for root in ["1/logs", "2/logs", "3/logs-2"] {
+            folder.put(&format!("{root}/x.log"), b"");
+        }
+        let [one, two, three] = ["1/logs", "2/logs", "3/logs-2"].map(|root| folder.path(root));
+        let expected = listed(&[one.clone(), two.clone(), three.clone()]);
+        let paths: Vec<&str> = expected.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["logs-2-2/x.log", "logs-2/x.log", "logs/x.log"]);
+        assert_eq!(listed(&[three.clone(), two.clone(), one.clone()]), expected);
+        assert_eq!(listed(&[two, three, one]), expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_text_stay_apart() {
+        use std::os::unix::ffi::OsStringExt;
+        let names: Vec<OsString> = [&b"a\xFE"[..], b"a\xFF", b"a%FF", b"%4", b"a%FF\xFE", b"a\xFF\xFE"]
+            .map(<[u8]>::to_vec)
+            .map(OsString::from_vec)
+            .into();
+        assert_eq!(readable_names(&names), ["a%FE", "a%25FF", "a%FF", "%4", "a%FF%FE", "a%25FF%25FE"]);
     }
 }

@@ -1,14 +1,15 @@
 //! The build history of a server, merged from every log that names a build.
 
-use model::Utc;
 use model::assessment::BuildSpan;
 use model::observation::BuildSeen;
+use model::{Family, Utc};
 
 use crate::product::Product;
 
 /// Builds in time order. A build that goes and comes back stands twice. Sources that are known to name wrong builds
 /// speak only where no better one does.
 pub(crate) fn history(seen: &[BuildSeen], product: &dyn Product) -> Vec<BuildSpan> {
+    let seen = &in_order_of_setup(seen);
     let mut kept: Vec<BuildSeen> = seen.iter().filter(|one| !one.weak).cloned().collect();
     let strong = kept.iter().map(|one| one.first).min().zip(kept.iter().map(|one| one.last).max());
     let weak: Vec<BuildSeen> = seen
@@ -22,6 +23,23 @@ pub(crate) fn history(seen: &[BuildSeen], product: &dyn Product) -> Vec<BuildSpa
     kept.extend(weak);
     kept.sort_by_key(|one| (one.first, one.last, one.build, one.family));
     merge(&kept, product)
+}
+
+/// Setup names its own version first and the installed one after it: what it brings comes later than what it finds.
+fn in_order_of_setup(seen: &[BuildSeen]) -> Vec<BuildSeen> {
+    const RUN_SECS: i64 = 3_600;
+    let found = |weak: &BuildSeen| {
+        let after = |one: &&BuildSeen| {
+            let secs = one.first.secs_since(weak.first);
+            !one.weak && one.family == Family::Setup && one.build != weak.build && (0..RUN_SECS).contains(&secs)
+        };
+        seen.iter().filter(after).map(|one| one.first).min()
+    };
+    let moved = |one: &BuildSeen| match found(one).filter(|_| one.weak && one.family == Family::Setup) {
+        Some(time) => BuildSeen { first: time.plus_secs(1), last: one.last.max(time.plus_secs(1)), ..one.clone() },
+        None => one.clone(),
+    };
+    seen.iter().map(moved).collect()
 }
 
 /// The parts of a weak record that lie outside the time of the strong ones. One that names another build than they do

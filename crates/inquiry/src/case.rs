@@ -82,7 +82,7 @@ fn judge<'a>(
     findings::settle_traces(&mut seen);
     corroboration::weigh(&mut seen);
     let builds = builds::history(&server.builds, product);
-    let spoken = coverage::spoken(server);
+    let spoken = coverage::spoken(server, name, &observations.files);
     let evidence = extent(server);
     let found: BTreeSet<String> = seen
         .iter()
@@ -101,7 +101,8 @@ fn judge<'a>(
         logons: &server.logons,
     };
     let chains = stitching.stitch(&mut seen);
-    let (exposure, verdict, blind) = verdicts(observations, options, &windows, &seen, product, !spoken.is_empty());
+    let (exposure, verdict, blind) =
+        verdicts(observations, options, &windows, (name, &seen), product, speaks_of_exchange(&spoken));
     Case {
         name,
         server,
@@ -109,7 +110,7 @@ fn judge<'a>(
         rules: &observations.rules,
         evidence,
         builds,
-        coverage: coverage::list(server),
+        coverage: coverage::list(server, name, &observations.files),
         exposure,
         blind,
         web_shells: web_shells::list(&material, &seen),
@@ -124,24 +125,32 @@ fn judge<'a>(
     }
 }
 
+/// Windows events and setup logs alone, without any log of requests, cannot show that nothing was asked.
+fn speaks_of_exchange(spoken: &[coverage::Spoken]) -> bool {
+    spoken.iter().any(|one| !matches!(one.source.family, model::Family::Windows | model::Family::Setup))
+}
+
 /// The exposures with their verdicts, the server's verdict, and what beside coverage keeps from ruling anything out.
 fn verdicts(
     observations: &Observations,
     options: &Options,
     windows: &[Window<'_>],
-    seen: &[Seen],
+    (name, seen): (&str, &[Seen]),
     product: &dyn Product,
     has_logs: bool,
 ) -> (Vec<Exposure>, Verdict, Vec<String>) {
     let mut all_blind: BTreeSet<String> = BTreeSet::new();
     let mut exposure: Vec<Exposure> = Vec::new();
     for window in windows {
-        let blind = verdict::blind_spots(observations, options, &window.campaign.id, seen, product);
+        let blind = verdict::blind_spots(observations, options, &window.campaign.id, (name, seen), product);
         exposure.push(exposed(window, verdict::of_window(window, seen, &blind)));
         all_blind.extend(blind);
     }
     let worst = exposure.iter().map(|one| one.verdict).min();
     let mut result = worst.unwrap_or(if has_logs { Verdict::NoEvidence } else { Verdict::CannotTell });
+    if result == Verdict::NoEvidence && !has_logs {
+        result = Verdict::CannotTell;
+    }
     if worst.is_none() && (observations.incomplete || observations.campaigns.is_empty()) {
         result = Verdict::CannotTell;
     }

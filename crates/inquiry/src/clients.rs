@@ -24,6 +24,7 @@ impl InBetween {
             .filter_map(|sighting| sighting.client.clone())
             .filter(|client| is_private(client))
             .collect();
+        between.extend(server.own_addresses.iter().cloned());
         let mut accounts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for logon in server.logons.iter().filter(|logon| is_private(&logon.client)) {
             accounts.entry(&logon.client).or_default().insert(&logon.account);

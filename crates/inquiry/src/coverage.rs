@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::assessment::{Coverage, Covered, Span, Uncovered};
 use model::campaign::Need;
+use model::file::FileRecord;
 use model::observation::{Server, SourceCoverage};
 use model::{Family, Source, Utc};
 
@@ -38,8 +39,47 @@ pub(crate) struct Spoken {
     pub(crate) source: Source,
     /// Stretches without a gap, in time order, never empty.
     pub(crate) stretches: Vec<Span>,
+    /// Stretches of files of which too many lines could not be read: cut out of `stretches`.
+    lost: Vec<Span>,
     /// How late it may start and how early it may end at the edges of a window.
     edge_secs: i64,
+}
+
+/// Up to so many unreadable lines of a file are the tail of a crash.
+const LOST_LINES_FREE: u64 = 3;
+/// Of so many lines of a file one may be unreadable before its time counts as not covered.
+const LOST_ONE_IN: u64 = 100;
+
+/// Too many lines of this file could not be read for it to show that nothing happened.
+pub(crate) fn is_lossy(file: &FileRecord) -> bool {
+    file.rejected > LOST_LINES_FREE
+        && file.rejected.saturating_mul(LOST_ONE_IN) > file.records.saturating_add(file.rejected)
+}
+
+/// The time of lossy files of one source, in whole hours.
+fn lost(name: &str, server: &str, files: &[FileRecord]) -> Vec<Span> {
+    let of_source = |file: &&FileRecord| file.source.as_deref() == Some(name) && file.server.as_deref() == Some(server);
+    let mut spans: Vec<Span> = files
+        .iter()
+        .filter(of_source)
+        .filter(|file| is_lossy(file))
+        .filter_map(|file| file.first.zip(file.last))
+        .map(|(first, last)| Span { from: Utc::from_hour(first.hour()), until: Utc::from_hour(last.hour() + 1) })
+        .collect();
+    spans.sort_by_key(|span| (span.from, span.until));
+    spans
+}
+
+/// What is left of stretches when others are cut out.
+fn without(stretches: Vec<Span>, cut: &[Span]) -> Vec<Span> {
+    cut.iter().fold(stretches, |stretches, hole| {
+        let around = |span: Span| {
+            let before = Span { from: span.from, until: span.until.min(hole.from) };
+            let after = Span { from: span.from.max(hole.until), until: span.until };
+            [before, after].into_iter().filter(|span| span.from < span.until)
+        };
+        stretches.into_iter().flat_map(around).take(STRETCHES_MAX).collect()
+    })
 }
 
 /// The time that the analyst asked about.
@@ -50,7 +90,7 @@ pub(crate) struct Bounds {
 }
 
 /// The coverage part of the assessment, by source.
-pub(crate) fn list(server: &Server) -> Vec<Coverage> {
+pub(crate) fn list(server: &Server, name: &str, files: &[FileRecord]) -> Vec<Coverage> {
     let line = |(source, seen): (&Source, &SourceCoverage)| {
         let stretches = stretches(seen);
         let pairs = stretches.iter().zip(stretches.iter().skip(1));
@@ -60,24 +100,32 @@ pub(crate) fn list(server: &Server) -> Vec<Coverage> {
             until: end(seen),
             files: seen.files,
             records: seen.records,
-            rejected: seen.rejected,
+            rejected: rejected(&source.to_string(), name, files),
             gaps: pairs.map(|(before, after)| Span { from: before.until, until: after.from }).collect(),
         }
     };
     server.coverage.iter().map(line).collect()
 }
 
+/// Lines that could not be read, in the files of one source.
+fn rejected(source: &str, server: &str, files: &[FileRecord]) -> u64 {
+    let own = |file: &&FileRecord| file.source.as_deref() == Some(source) && file.server.as_deref() == Some(server);
+    files.iter().filter(own).map(|file| file.rejected).fold(0, u64::saturating_add)
+}
+
 /// Where each log source speaks. Files are no log: that one is there says nothing about a time.
-pub(crate) fn spoken(server: &Server) -> Vec<Spoken> {
+pub(crate) fn spoken(server: &Server, server_name: &str, files: &[FileRecord]) -> Vec<Spoken> {
     server
         .coverage
         .iter()
         .filter(|(source, _)| source.family != Family::File)
         .filter_map(|(source, seen)| {
-            let stretches = stretches(seen);
-            let edge_secs = (tolerance_hours(&seen.hours) * HOUR_SECS).min(EDGE_SECS_MAX);
             let name = source.to_string();
-            (!stretches.is_empty()).then(|| Spoken { name, source: source.clone(), stretches, edge_secs })
+            let lost = lost(&name, server_name, files);
+            let stretches = without(stretches(seen), &lost);
+            let edge_secs = (tolerance_hours(&seen.hours) * HOUR_SECS).min(EDGE_SECS_MAX);
+            let speaks = !stretches.is_empty() || !lost.is_empty();
+            speaks.then(|| Spoken { name, source: source.clone(), stretches, lost, edge_secs })
         })
         .collect()
 }
@@ -136,6 +184,7 @@ fn settle(span: &Span, why: &str, unmet: &[&Need]) -> String {
     let wishes: Vec<String> = unmet.iter().map(wish).collect();
     let where_else = match why {
         "not read" => "left out by the time bounds of this run",
+        "unreadable" => "as a whole copy: many lines of the one at hand could not be read",
         "gap" => "perhaps deleted: look in backups, volume shadow copies and the log platform",
         "ends" => "from the server",
         _ => "from a backup, a volume shadow copy or the log platform",
@@ -242,6 +291,10 @@ fn why(piece: &Span, sources: Option<&Vec<Spoken>>, bounds: Bounds) -> &'static 
     let after = bounds.until.is_some_and(|bound| piece.from >= bound);
     if before || after {
         return "not read";
+    }
+    let overlaps = |span: &Span| span.from < piece.until && piece.from < span.until;
+    if sources.into_iter().flatten().flat_map(|one| &one.lost).any(overlaps) {
+        return "unreadable";
     }
     let stretches = || sources.into_iter().flatten().flat_map(|one| &one.stretches);
     let first = stretches().map(|stretch| stretch.from).min();
@@ -350,7 +403,8 @@ mod tests {
     }
 
     fn summary(server: &Server, needs: &[Need], bounds: Bounds) -> String {
-        let (covered, uncovered) = of_window(window("2021-03-01", "2021-03-05"), needs, &spoken(server), bounds);
+        let (covered, uncovered) =
+            of_window(window("2021-03-01", "2021-03-05"), needs, &spoken(server, "EXC01", &[]), bounds);
         let covered = covered.iter().map(|one| format!("+ {} {} {}\n", one.from, one.until, one.sources.join(",")));
         let uncovered = uncovered.iter().map(|one| format!("- {} {} {}\n", one.from, one.until, one.why));
         covered.chain(uncovered).collect()
@@ -387,7 +441,7 @@ mod tests {
             - 2021-03-02T06:00:00Z 2021-03-03T06:00:00Z gap
         "#]]
         .assert_eq(&summary(&server, &[need(&["httpproxy/Ecp"])], Bounds::default()));
-        assert_eq!(list(&server)[0].gaps.len(), 1);
+        assert_eq!(list(&server, "EXC01", &[])[0].gaps.len(), 1);
     }
 
     #[test]

@@ -221,7 +221,7 @@ mod tests {
             product: &Fake,
             builds: &crate::builds::history(seen, &Fake),
             evidence: Some(Span { from: crate::testing::at("2021-02-20"), until: crate::testing::at("2021-03-12") }),
-            spoken: &coverage::spoken(&server),
+            spoken: &coverage::spoken(&server, "EXC01", &[]),
             bounds: Bounds::default(),
             found: &found,
         };

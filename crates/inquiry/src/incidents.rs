@@ -256,14 +256,19 @@ impl Stitching<'_> {
     /// Through the hole when an exploit trace of a client stands before any logon from there; with a password when
     /// the logon stands first and there is no exploit trace.
     fn entry(&self, own: &[&Seen]) -> Entry {
+        // Mail read through the hole is a trace of the exploit, too.
         let exploit = own.iter().filter(|one| {
-            one.finding.stage == Stage::Access && !matches!(one.proves(), Proves::Context | Proves::Scan)
+            let through = one.finding.stage == Stage::Access
+                || (one.finding.campaign.is_some()
+                    && self.joining_client(one).is_some()
+                    && one.finding.stage == Stage::Collection);
+            through && !matches!(one.proves(), Proves::Context | Proves::Scan)
         });
-        let first_exploit = exploit.min_by_key(|one| (one.finding.time.is_none(), one.finding.time));
+        let first_exploit = exploit.clone().min_by_key(|one| (one.finding.time.is_none(), one.finding.time));
         let clients: BTreeSet<&str> = own.iter().filter_map(|one| self.joining_client(one)).collect();
         let logons = self.logons.iter().filter(|logon| clients.contains(logon.client.as_str()));
         let first_logon = logons.map(|logon| logon.first).min();
-        let proof = own.iter().any(|one| one.finding.stage == Stage::Access && one.is_proof());
+        let proof = exploit.clone().any(|one| one.is_proof());
         match (first_exploit, first_logon) {
             (Some(exploit), Some(logon)) => {
                 let before = exploit.finding.time.is_some_and(|time| logon < time);

@@ -300,7 +300,11 @@ fn probes(material: &Material<'_>) -> Vec<Seen> {
             asked.entry(&one.client).or_default().push(one);
         }
     }
-    asked.into_iter().map(|(client, uses)| probe(material, client, &uses)).collect()
+    // One absent page at the root of a site is a typing error or a link of old.
+    let is_search = |uses: &[&PageUse]| {
+        uses.len() >= SCANNER_NAMES_MIN || uses.iter().any(|one| material.product.place(&one.page) != Place::SiteRoot)
+    };
+    asked.into_iter().filter(|(_, uses)| is_search(uses)).map(|(client, uses)| probe(material, client, &uses)).collect()
 }
 
 fn probe(material: &Material<'_>, client: &str, uses: &[&PageUse]) -> Seen {

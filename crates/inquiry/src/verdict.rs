@@ -1,11 +1,13 @@
 //! The verdict: how bad it is, and whether the evidence allows to say that nothing happened.
 
-use model::Utc;
 use model::assessment::{Exposure, Verdict};
 use model::campaign::Proves;
+use model::file::{FileRecord, Kind, Outcome};
 use model::observation::Observations;
+use model::{Family, Source, Utc};
 
 use crate::Options;
+use crate::coverage;
 use crate::exposure::Window;
 use crate::findings::{ODD_PAGE_RULE, Seen, UNKNOWN_FILE_RULE};
 use crate::incidents::UNKNOWN;
@@ -55,10 +57,12 @@ pub(crate) fn blind_spots(
     observations: &Observations,
     options: &Options,
     campaign: &str,
-    seen: &[Seen],
+    (server, seen): (&str, &[Seen]),
     product: &dyn Product,
 ) -> Vec<String> {
     let mut blind = unopened_pages(seen, product);
+    blind.extend(unread_logs(observations, server));
+    blind.extend(unseen_outcomes(observations, server, campaign, seen));
     if observations.incomplete {
         blind.push("the run ended before all evidence was read; run it to its end".to_owned());
     }
@@ -71,6 +75,51 @@ pub(crate) fn blind_spots(
         blind.push(format!("the rule {} did not load", crate::wording::name(refused)));
     }
     blind
+}
+
+/// IIS shows that forged requests came, the proxy log of the same application what they reached: attempts without it are
+/// open.
+fn unseen_outcomes(observations: &Observations, server: &str, campaign: &str, seen: &[Seen]) -> Option<String> {
+    let is_attempt = |one: &&Seen| {
+        one.family == Family::Iis
+            && one.proves() == Proves::Attempt
+            && one.finding.campaign.as_deref() == Some(campaign)
+    };
+    let is_told = |protocol: &str| {
+        let coverage = observations.servers.get(server).map(|server| &server.coverage);
+        coverage.is_some_and(|coverage| coverage.contains_key(&Source::part(Family::HttpProxy, protocol)))
+    };
+    let subjects = || seen.iter().filter(is_attempt).filter_map(|one| one.finding.subject.as_deref());
+    let asked = |prefix: &str| subjects().any(|subject| subject.to_lowercase().starts_with(prefix));
+    let protocols = [("/owa/", "Owa"), ("/ecp/", "Ecp"), ("/autodiscover/", "Autodiscover")];
+    let (_, protocol) = protocols.into_iter().find(|(prefix, protocol)| asked(prefix) && !is_told(protocol))?;
+    Some(format!(
+        r"requests of this kind came, and what they reached stands in the HttpProxy log that is missing: collect Logging\HttpProxy\{protocol}"
+    ))
+}
+
+/// Logs of this server, or of nobody knows which, of which nothing could be read.
+fn unread_logs(observations: &Observations, server: &str) -> Option<String> {
+    let is_log = |kind: Kind| !matches!(kind, Kind::Other | Kind::Container | Kind::WebFile | Kind::Executable);
+    let is_unread = |file: &&FileRecord| {
+        let failed = matches!(file.outcome, Outcome::Unreadable(_)) && (is_log(file.kind) || names_log(&file.path));
+        let no_record = is_log(file.kind) && file.records == 0 && coverage::is_lossy(file);
+        (failed || no_record) && file.server.as_deref().is_none_or(|own| own == server)
+    };
+    let unread: Vec<&FileRecord> = observations.files.iter().filter(is_unread).collect();
+    let first = unread.first()?;
+    let more = match unread.len() {
+        1 => String::new(),
+        many => format!(" and {} more", many - 1),
+    };
+    Some(format!("the log {}{more} could not be read: collect it again", name(&first.path)))
+}
+
+/// The path says that the file is one of the logs in which attacks show.
+fn names_log(path: &str) -> bool {
+    let lower = path.to_lowercase();
+    let is_log = [".log", ".evtx"].iter().any(|ending| lower.ends_with(ending));
+    is_log && ["httpproxy", "w3svc", "ecp", "winevt"].iter().any(|folder| lower.contains(folder))
 }
 
 /// Pages in the folders that attackers choose, not Exchange's own, of which nobody has said yet what they do.

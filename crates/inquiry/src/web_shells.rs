@@ -115,11 +115,17 @@ fn written_path(material: &Material<'_>, seen: &[&Seen], page: &str) -> Option<S
         .find_map(|path| crate::paths::disk_path(&path))
 }
 
-/// When a record says that the page was written: file creation, export, reset of a virtual directory.
+/// When a record says that the page was written. A record of the file itself is exact; a cmdlet that had it written
+/// (export, reset of a virtual directory) comes a little before.
 fn written(seen: &[&Seen]) -> Option<Utc> {
     let writes =
         |one: &&&Seen| one.finding.stage == Stage::Foothold && !is_web_log(one.family) && one.family != Family::File;
-    seen.iter().filter(writes).filter_map(|one| one.finding.time).min()
+    let first = |exact: bool| {
+        // Sysmon records the creation of files, at the time of the file system.
+        let of_file = |one: &&&Seen| one.finding.source.contains("Sysmon") == exact;
+        seen.iter().filter(writes).filter(of_file).filter_map(|one| one.finding.time).min()
+    };
+    first(true).or_else(|| first(false))
 }
 
 fn is_request(one: &Seen) -> bool {

@@ -40,6 +40,8 @@ pub struct Server {
     pub logons: Vec<Logon>,
     /// Files of web folders and other telling places that are in the evidence.
     pub files: Vec<FileSeen>,
+    /// Addresses of the server itself, as its logs name them.
+    pub own_addresses: Vec<String>,
     /// The evidence holds the web folders of this server, so an absent page is absent.
     pub web_folders_present: bool,
 }

@@ -7,7 +7,7 @@ use formats::text::encoding::{Encoding, Utf16};
 /// A block is read to about this size: small enough that all in flight stay small, large enough that reading is cheap.
 pub const BLOCK_BYTES: usize = 2 << 20;
 /// A line longer than this is cut; its reader rejects it as too long. A little more than any reader takes.
-const LINE_BYTES_MAX: usize = (1 << 20) + 64;
+const LINE_BYTES_MAX: usize = (4 << 20) + 64;
 
 /// Cuts a stream at line ends.
 pub struct Blocks<R> {
@@ -18,6 +18,8 @@ pub struct Blocks<R> {
     skipping: bool,
     decoder: Option<Utf16>,
     ended: bool,
+    /// What ended the source before its time; told after everything that was read before it.
+    failed: Option<io::Error>,
     offset: u64,
     line: u64,
 }
@@ -32,8 +34,16 @@ pub struct OwnedBlock {
 impl<R: Read> Blocks<R> {
     /// `head` was already read from `source`.
     pub fn new(source: R, head: &[u8], encoding: Encoding) -> Self {
-        let mut blocks =
-            Self { source, rest: Vec::new(), skipping: false, decoder: None, ended: false, offset: 0, line: 1 };
+        let mut blocks = Self {
+            source,
+            rest: Vec::new(),
+            skipping: false,
+            decoder: None,
+            ended: false,
+            failed: None,
+            offset: 0,
+            line: 1,
+        };
         if encoding.is_utf16() {
             let mut decoder = Utf16::new(encoding == Encoding::Utf16Be);
             decoder.push(head, &mut blocks.rest);
@@ -48,23 +58,22 @@ impl<R: Read> Blocks<R> {
 
     /// The next block; `None` at the end. After an error comes what was read before it, then the end.
     pub fn next(&mut self) -> io::Result<Option<OwnedBlock>> {
-        let mut outcome = Ok(());
-        while !self.ended && self.rest.len() < BLOCK_BYTES {
-            outcome = self.fill();
-            if outcome.is_err() {
+        while !self.ended && (self.rest.len() < BLOCK_BYTES || self.is_inside_a_line()) {
+            if let Err(error) = self.fill() {
                 self.ended = true;
+                self.failed = Some(error);
             }
             self.skip();
-            if memchr::memrchr(b'\n', &self.rest).is_none() && self.rest.len() > LINE_BYTES_MAX {
-                break;
-            }
         }
-        let block = self.cut();
-        match (outcome, block) {
-            (Err(error), None) => Err(error),
-            // The error shows again: the source stays broken.
-            (_, block) => Ok(block),
+        match (self.cut(), &mut self.failed) {
+            (None, failed) if failed.is_some() => failed.take().map_or(Ok(None), Err),
+            (block, _) => Ok(block),
         }
+    }
+
+    /// What was read is the beginning of one line, which may still become a readable one.
+    fn is_inside_a_line(&self) -> bool {
+        self.rest.len() <= LINE_BYTES_MAX && memchr::memrchr(b'\n', &self.rest).is_none()
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -166,6 +175,36 @@ mod tests {
         assert_eq!(found[0], (1, 0, 1));
         assert!(found[1].2 > 1 << 20);
         assert_eq!(found[2], (3, 2 + 5 * BLOCK_BYTES as u64 + 1, 1));
+    }
+
+    /// Fails after so many bytes.
+    struct Failing(usize);
+
+    impl std::io::Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.0 == 0 {
+                return Err(std::io::ErrorKind::InvalidData.into());
+            }
+            let count = buffer.len().min(self.0);
+            buffer[..count].fill(b'\n');
+            self.0 -= count;
+            Ok(count)
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_after_what_was_read_before_it() {
+        let mut blocks = Blocks::new(Failing(3 << 20), b"", Encoding::Utf8);
+        let mut bytes = 0;
+        let error = loop {
+            match blocks.next() {
+                Ok(Some(block)) => bytes += block.bytes.len(),
+                Ok(None) => panic!("the error was swallowed"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((bytes, error.kind()), (3 << 20, std::io::ErrorKind::InvalidData));
+        assert!(matches!(blocks.next(), Ok(None)));
     }
 
     #[test]

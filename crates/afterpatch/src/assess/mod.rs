@@ -35,9 +35,11 @@ use reading::{Accounted, Reading};
 
 /// Runs the verb.
 pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> {
+    options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
     let compiled = compile(options.packs.as_deref(), console)?;
+    outputs::prepare(&options.output)?;
     interrupt::listen();
     let threads =
         options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
@@ -49,7 +51,7 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     detect::observe::conclude(&compiled.plan, &mut observations);
     whole_records::complete(&mut observations, &inventory, &accounted);
     let assessment = inquiry::assess(&observations, &judging(options, &compiled));
-    outputs::write(&options.output, &assessment, &observations.files)?;
+    outputs::write(&options.output, &options.evidence, &assessment, &observations.files)?;
     show(&assessment, options, console);
     Ok(exit(&assessment, options))
 }
@@ -113,7 +115,9 @@ fn observe(
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| progress::watch(console, &pool, total, count, &done));
-        pool.run(threads, count, &|index| reading.read(index));
+        for index in pool.run(threads, count, &|index| reading.read(index)) {
+            reading.lose(index);
+        }
         done.store(true, Ordering::Release);
         watcher.thread().unpark();
     });

@@ -1,9 +1,13 @@
-//! Writes the files of an assessment.
+//! Writes the files of an assessment: whole or not at all, and never through a link.
+//!
+//! Each file is written under a fresh name in the folder of the results, brought to the disk and put in its place by
+//! renaming. What stood there before, which may be a link to evidence, is replaced and never opened.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
+use evidence::Inventory;
 use model::assessment::Assessment;
 use model::file::FileRecord;
 
@@ -12,22 +16,216 @@ use crate::exit::{Exit, Failure};
 /// Name of the page, for the last line on screen.
 pub const REPORT: &str = "report.html";
 
-/// Writes all outputs to a folder.
-pub fn write(folder: &Path, assessment: &Assessment, files: &[FileRecord]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(Exit::Usage, format!("cannot write results to `{}`: {error}", folder.display()))
-            .hint("choose another folder with -o DIR")
-    };
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let file = |name: &str| File::create(folder.join(name)).map(BufWriter::new);
-    let all = || -> std::io::Result<()> {
-        report::json::write(assessment, file("assessment.json")?)?;
-        report::timeline::write_csv(assessment, file("timeline.csv")?)?;
-        report::timeline::write_jsonl(assessment, file("timeline.jsonl")?)?;
-        report::manifest::write(files, file("manifest.jsonl")?)?;
-        let mut page = file(REPORT)?;
-        page.write_all(report::html::report(assessment, files).as_bytes())?;
-        page.flush()
-    };
-    all().map_err(failed)
+/// Leftovers of other runs that are stepped over in search of a fresh name.
+const FRESH_NAMES_MAX: u32 = 100;
+/// So much must fit on the disk before anything is read.
+const PROBE_BYTES: usize = 64 << 10;
+
+/// Refuses a folder that cannot be written to, before hours go into reading. Leaves nothing behind: where the folder is
+/// absent, its nearest existing parent is tried.
+pub fn prepare(folder: &Path) -> Result<(), Failure> {
+    let probed = nearest(folder).and_then(|existing| {
+        let mut probe = Fresh::new(&existing, "probe")?;
+        probe.fill(|out| out.write_all(&[0; PROBE_BYTES]))
+    });
+    probed.map_err(|error| cannot_write(folder, &error))
+}
+
+/// Writes all outputs to a folder that lies outside the evidence.
+pub fn write(
+    folder: &Path,
+    evidence: &[PathBuf],
+    assessment: &Assessment,
+    files: &[FileRecord],
+) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+    // Once more, now that all of the path exists and no link in it can be overlooked.
+    Inventory::refuse_output_inside(evidence, folder).map_err(super::refused)?;
+    let all: [(&str, &Fill<'_>); 5] = [
+        ("assessment.json", &|out| report::json::write(assessment, out)),
+        ("timeline.csv", &|out| report::timeline::write_csv(assessment, out)),
+        ("timeline.jsonl", &|out| report::timeline::write_jsonl(assessment, out)),
+        ("manifest.jsonl", &|out| report::manifest::write(files, out).map(|_| ())),
+        (REPORT, &|out| out.write_all(report::html::report(assessment, files).as_bytes())),
+    ];
+    replace(folder, &all).map_err(|error| cannot_write(folder, &error))
+}
+
+/// Writes what stands in one file.
+type Fill<'a> = dyn Fn(&mut dyn Write) -> io::Result<()> + 'a;
+
+fn cannot_write(folder: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::Usage, format!("cannot write results to `{}`: {error}", folder.display()))
+        .hint("choose another folder with -o DIR")
+}
+
+/// Nothing is put in its place before everything has been written.
+fn replace(folder: &Path, all: &[(&str, &Fill<'_>)]) -> io::Result<()> {
+    let mut written = Vec::new();
+    for (name, fill) in all {
+        let mut fresh = Fresh::new(folder, name)?;
+        fresh.fill(fill)?;
+        written.push((fresh, name));
+    }
+    written.into_iter().try_for_each(|(fresh, name)| fresh.put(&folder.join(name)))
+}
+
+/// The folder itself or the nearest parent that exists.
+fn nearest(folder: &Path) -> io::Result<PathBuf> {
+    for path in folder.ancestors() {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => return Ok(path.to_owned()),
+            Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
+            // A link that leads nowhere is in the way.
+            Err(error) if error.kind() != io::ErrorKind::NotFound || fs::symlink_metadata(path).is_ok() => {
+                return Err(error);
+            }
+            Err(_) => {}
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
+/// A file under a name that nothing had before. It is removed unless it is put in its place.
+struct Fresh {
+    /// Empty once it is in its place.
+    path: PathBuf,
+    file: File,
+}
+
+impl Fresh {
+    fn new(folder: &Path, name: &str) -> io::Result<Self> {
+        let mut number = 0;
+        loop {
+            let path = folder.join(format!(".{name}.{number}.part"));
+            // Neither truncates nor follows a link.
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => return Ok(Self { path, file }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < FRESH_NAMES_MAX => number += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn fill(&mut self, fill: impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let mut out = BufWriter::new(&self.file);
+        fill(&mut out)?;
+        // Dropping the writer would swallow the error of a full disk.
+        out.flush()?;
+        drop(out);
+        self.file.sync_all()
+    }
+
+    fn put(mut self, place: &Path) -> io::Result<()> {
+        fs::rename(&self.path, place)?;
+        self.path.clear();
+        Ok(())
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // Nothing better can be done.
+            _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{self, Write};
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use super::{prepare, replace};
+
+    fn names(folder: &Path) -> Vec<String> {
+        // No evidence: the folder of this test.
+        #[allow(clippy::disallowed_methods)]
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[allow(clippy::disallowed_methods)]
+    fn content(path: &Path) -> String {
+        fs::read_to_string(path).unwrap()
+    }
+
+    fn say(text: &'static str) -> impl Fn(&mut dyn Write) -> io::Result<()> {
+        move |out| out.write_all(text.as_bytes())
+    }
+
+    #[test]
+    fn files_are_replaced_whole() {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("a"), "a longer text from before").unwrap();
+        fs::write(folder.path().join(".a.0.part"), "left by a run that was killed").unwrap();
+        replace(folder.path(), &[("a", &say("new")), ("b", &say("also new"))]).unwrap();
+        assert_eq!(names(folder.path()), [".a.0.part", "a", "b"]);
+        assert_eq!(content(&folder.path().join("a")), "new");
+    }
+
+    #[test]
+    fn links_are_replaced_and_not_written_through() {
+        let folder = TempDir::new().unwrap();
+        let (evidence, output) = (folder.path().join("evidence"), folder.path().join("output"));
+        fs::write(&evidence, "as it was").unwrap();
+        fs::create_dir(&output).unwrap();
+        fs::hard_link(&evidence, output.join("hard")).unwrap();
+        #[cfg(unix)]
+        for name in ["soft", ".soft.0.part"] {
+            std::os::unix::fs::symlink(&evidence, output.join(name)).unwrap();
+        }
+        replace(&output, &[("hard", &say("new")), ("soft", &say("new"))]).unwrap();
+        assert_eq!(content(&evidence), "as it was");
+        assert_eq!((content(&output.join("hard")), content(&output.join("soft"))), ("new".into(), "new".into()));
+        assert!(!fs::symlink_metadata(output.join("soft")).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn an_error_leaves_everything_as_it_was() {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("a"), "before").unwrap();
+        let full = |out: &mut dyn Write| out.write_all(b"half").and(Err(io::ErrorKind::StorageFull.into()));
+        let error = replace(folder.path(), &[("a", &say("new")), ("b", &full)]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(names(folder.path()), ["a"]);
+        assert_eq!(content(&folder.path().join("a")), "before");
+        fs::create_dir(folder.path().join("taken")).unwrap();
+        assert!(replace(folder.path(), &[("taken", &say("new"))]).is_err());
+        assert_eq!(names(folder.path()), ["a", "taken"]);
+    }
+
+    #[test]
+    fn preparing_leaves_nothing_behind() {
+        let folder = TempDir::new().unwrap();
+        for path in ["", "absent", "absent/deeper", "absent/../other"] {
+            prepare(&folder.path().join(path)).unwrap();
+        }
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn preparing_refuses_what_is_no_folder() {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        for path in ["file", "file/below"] {
+            assert!(prepare(&folder.path().join(path)).is_err(), "{path}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
+            assert!(prepare(&folder.path().join("link")).is_err() && prepare(&folder.path().join("link/a")).is_err());
+            // Nobody, not even root, makes files there.
+            assert!(!Path::new("/proc/self").exists() || prepare(Path::new("/proc/self/results")).is_err());
+        }
+        assert!(!names(folder.path()).iter().any(|name| name.ends_with(".part")));
+    }
 }

@@ -4,6 +4,7 @@
 //! queue that any thread without a file empties. What comes out does not depend on who did what when.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -34,6 +35,8 @@ pub struct Pool<'a> {
 struct State {
     next_file: usize,
     driving: usize,
+    /// Files whose drive ended in a fault.
+    lost: Vec<usize>,
     blocks: VecDeque<Task>,
 }
 
@@ -65,13 +68,17 @@ impl<'a> Pool<'a> {
         Self { read, state, changed, queue_max: threads * 2, interrupted, bytes_read, files_done }
     }
 
-    /// Drives `files` files with `threads` threads; `drive` is called once per file, in order of their numbers.
-    pub fn run(&self, threads: usize, files: usize, drive: &(dyn Fn(usize) + Sync)) {
+    /// Drives `files` files with `threads` threads; `drive` is called once per file, in order of their numbers. Returns
+    /// the files, in order, whose drive panicked: whatever it had to say of them is missing.
+    pub fn run(&self, threads: usize, files: usize, drive: &(dyn Fn(usize) + Sync)) -> Vec<usize> {
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| self.work(files, drive));
             }
         });
+        let mut lost = std::mem::take(&mut lock(&self.state).lost);
+        lost.sort_unstable();
+        lost
     }
 
     pub fn is_interrupted(&self) -> bool {
@@ -127,9 +134,13 @@ impl<'a> Pool<'a> {
                 state.next_file += 1;
                 state.driving += 1;
                 drop(state);
-                drive(file);
+                // A fault costs its file; the other threads wait for this one to say that it is done.
+                let is_lost = catch_unwind(AssertUnwindSafe(|| drive(file))).is_err();
                 self.files_done.fetch_add(1, Ordering::Relaxed);
-                lock(&self.state).driving -= 1;
+                let mut state = lock(&self.state);
+                state.driving -= 1;
+                state.lost.extend(is_lost.then_some(file));
+                drop(state);
                 self.changed.notify_all();
             } else if state.driving > 0 {
                 drop(self.changed.wait(state).unwrap_or_else(PoisonError::into_inner));
@@ -143,14 +154,14 @@ impl<'a> Pool<'a> {
     fn process(&self, mut task: Task) {
         let block = Block { bytes: &task.block.bytes, offset: task.block.offset, first_line: task.block.first_line };
         // A reader that fails on hostile bytes costs its block; the file says so and the run goes on.
-        let read = std::panic::AssertUnwindSafe(|| (self.read)(&mut task.parser, &block, &task.shared.facts));
-        let outcome = std::panic::catch_unwind(read);
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.read)(&mut task.parser, &block, &task.shared.facts)));
         let mut told = lock(&task.shared.told);
-        match outcome {
-            Ok((tally, lines)) => {
-                told.tally.merge(tally);
-                told.lines += lines;
-            }
+        let merged = outcome.and_then(|(tally, lines)| {
+            // Whatever happens, the block is no longer outstanding.
+            catch_unwind(AssertUnwindSafe(|| told.tally.merge(tally))).map(|()| lines)
+        });
+        match merged {
+            Ok(lines) => told.lines += lines,
             Err(_) => told.faults += 1,
         }
         told.outstanding -= 1;
@@ -162,4 +173,34 @@ impl<'a> Pool<'a> {
 /// A thread that died while holding a lock has left whole values: they are only ever merged.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use formats::block::{Block, Lines};
+
+    use super::{FileFacts, FileTally, Parser, Pool};
+
+    static GOES_ON: AtomicBool = AtomicBool::new(false);
+
+    #[test]
+    fn a_fault_while_driving_costs_that_file_only() {
+        let read = |_: &mut Parser, _: &Block<'_>, _: &FileFacts| (FileTally::default(), Lines::default());
+        for threads in [1, 3] {
+            let pool = Pool::new(threads, &read, &GOES_ON);
+            let done = Mutex::new(Vec::new());
+            let lost = pool.run(threads, 7, &|file| {
+                assert!(file != 5 && file != 2, "a fault on purpose");
+                done.lock().unwrap().push(file);
+            });
+            assert_eq!(lost, [2, 5], "{threads} threads");
+            let mut done = done.into_inner().unwrap();
+            done.sort_unstable();
+            assert_eq!(done, [0, 1, 3, 4, 6], "{threads} threads");
+            assert_eq!(pool.files_done.load(Ordering::Relaxed), 7);
+        }
+    }
 }

@@ -61,6 +61,15 @@ impl Reading<'_> {
         }
     }
 
+    /// Accounts for input number `index`, whose reading ended in a fault.
+    pub fn lose(&self, index: usize) {
+        let Some(input) = self.inventory.inputs.get(index) else { return };
+        let lost = (self.unread(input, Outcome::Unreadable("lost to a fault of the reader".into())), None);
+        if let Some(slot) = self.records.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
+            *slot = Some(lost);
+        }
+    }
+
     fn unread(&self, input: &Input, outcome: Outcome) -> Accounted {
         let record = record(&input.path, input.size, Kind::Other, outcome);
         Accounted { record, host: input.place.host.clone(), decoded: false }
@@ -93,8 +102,10 @@ impl Reading<'_> {
         }
         let clock_shift_secs = result.tally.finish();
         let outcome = result.problem.take().unwrap_or(Outcome::Complete);
-        let mut record = record(&path, hashes.size, kind, outcome);
-        record.sha256 = Some(hashes.sha256);
+        let whole = outcome == Outcome::Complete;
+        let mut record = record(&path, if whole { hashes.size } else { input.size }, kind, outcome);
+        // The hash of a part would pass for the hash of the file.
+        record.sha256 = whole.then_some(hashes.sha256);
         record.clock_shift_secs = clock_shift_secs;
         fill(&mut record, &result);
         let suggested = place::suggested_server(&place.host, path.rsplit(['/', '!']).next().unwrap_or(&path));
@@ -141,7 +152,7 @@ impl Reading<'_> {
         if faults > 0 {
             problem = Some(Outcome::Unreadable(format!("{faults} blocks lost to a fault of the reader")));
         }
-        (Result { tally, lines, is_text: true, problem }, stream.finish())
+        (Result { tally, lines, is_text: true, problem }, stream.finish(!self.pool.is_interrupted()))
     }
 
     fn read_events(&self, mut stream: Stream, head: &[u8], facts: &FileFacts) -> (Result, Hashes) {
@@ -152,7 +163,10 @@ impl Reading<'_> {
             std::io::ErrorKind::Interrupted | std::io::ErrorKind::ConnectionAborted => Outcome::Interrupted,
             kind => Outcome::Unreadable(kind.to_string()),
         });
-        (Result { tally: observer.finish(), lines, is_text: false, problem }, stream.finish())
+        (
+            Result { tally: observer.finish(), lines, is_text: false, problem },
+            stream.finish(!self.pool.is_interrupted()),
+        )
     }
 
     /// Files that are no logs: their beginning is looked at, all of them is hashed.
@@ -177,14 +191,18 @@ impl Reading<'_> {
             }
         }
         self.pool.bytes_read.fetch_add(content.len() as u64, Ordering::Relaxed);
-        let hashes = stream.finish();
+        let interrupted = self.pool.is_interrupted();
+        let hashes = stream.finish(!interrupted);
         if encoding.is_utf16() {
             content = decode_utf16(&content, encoding == Encoding::Utf16Be);
         }
         let shown: &[u8] = if wanted { &content } else { &[] };
         let file = FileContent { kind, size: hashes.size, sha256: Some(&hashes.sha256), content: shown };
         let tally = observe_file(self.plan, facts, &file);
-        let problem = outcome.err().map(|error| Outcome::Unreadable(error.kind().to_string()));
+        let problem = match outcome {
+            Err(error) => Some(Outcome::Unreadable(error.kind().to_string())),
+            Ok(()) => interrupted.then_some(Outcome::Interrupted),
+        };
         (Result { tally, problem, ..Result::default() }, hashes)
     }
 }

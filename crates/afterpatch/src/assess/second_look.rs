@@ -1,13 +1,14 @@
 //! Searches the logs once more, only when something was found and only for its request ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
 use detect::observe::{FileFacts, Join, JoinObserver, Tally};
 use evidence::{Inventory, kind, place};
 use formats::text::encoding::{Encoding, decode_utf16};
-use model::file::Kind;
+use model::Utc;
+use model::file::{FileRecord, Kind};
 use model::observation::Observations;
 
 use super::blocks::Blocks;
@@ -16,16 +17,21 @@ use super::parser::Parser;
 use super::pool::Pool;
 use super::reading::Accounted;
 
+/// Records of one request are no further apart than this in any two logs.
+const APART_SECS_MAX: i64 = 3_600;
+
 /// Adds to the observations every record of another log that shares a request id with what was found.
 pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &[Accounted], threads: usize) {
     let ids = inquiry::follow_up(observations);
     let rule = observations.rules.len();
     let Some(join) = Join::new(&ids, rule) else { return };
+    let times = times_of(observations, &ids);
     let wanted: Vec<usize> = accounted
         .iter()
         .enumerate()
         .filter(|(_, file)| file.record.kind == Kind::DelimitedLog)
         .filter(|(_, file)| file.record.source.as_deref().is_some_and(|source| !source.starts_with("httpproxy")))
+        .filter(|(_, file)| times.iter().any(|time| may_hold(&file.record, *time)))
         .map(|(index, _)| index)
         .collect();
     let read = |parser: &mut Parser, block: &formats::block::Block<'_>, facts: &FileFacts| {
@@ -53,6 +59,28 @@ pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &
     }
 }
 
+/// From when until when the requests with these ids were seen; `None` where the evidence does not tell.
+fn times_of(observations: &Observations, ids: &[String]) -> BTreeSet<Option<(Utc, Utc)>> {
+    let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    observations
+        .servers
+        .values()
+        .flat_map(|server| &server.sightings)
+        .filter(|sighting| sighting.request_ids.iter().any(|id| ids.contains(id.as_str())))
+        .map(|sighting| sighting.first.zip(sighting.last))
+        .collect()
+}
+
+/// One request stands in all logs at about the same time. A file that says nothing of its times may hold any.
+fn may_hold(file: &FileRecord, time: Option<(Utc, Utc)>) -> bool {
+    match (time, file.first.zip(file.last)) {
+        (Some((from, until)), Some((first, last))) => {
+            first <= until.plus_secs(APART_SECS_MAX) && from.plus_secs(-APART_SECS_MAX) <= last
+        }
+        _ => true,
+    }
+}
+
 fn search(
     pool: &Pool<'_>,
     join: &Join,
@@ -74,9 +102,9 @@ fn search(
         if pool.is_interrupted() {
             break;
         }
-        let before = parser.clone();
+        let before = join.is_in(&block.bytes).then(|| parser.clone());
         parser.advance(&block.bytes);
-        if join.is_in(&block.bytes) {
+        if let Some(before) = before {
             pool.submit(&shared, before, block);
         }
     }

@@ -7,6 +7,7 @@ use evidence::Inventory;
 use model::file::Kind;
 use model::observation::{EvidenceRecord, Observations};
 
+use super::interrupt;
 use super::reading::Accounted;
 
 /// The longest record that is shown whole.
@@ -14,34 +15,53 @@ const RECORD_BYTES_MAX: usize = 1 << 20;
 /// All records together that are read again; what comes later in the order of files stays short.
 const TOTAL_BYTES_MAX: usize = 64 << 20;
 
-/// Completes every kept record that was cut.
+/// The records that were cut, by where they start. One record may be kept several times.
+type Cut<'a> = BTreeMap<u64, Vec<&'a mut EvidenceRecord>>;
+
+/// Completes every kept record that was cut, as far as it gets before an interruption.
 pub fn complete(observations: &mut Observations, inventory: &Inventory, accounted: &[Accounted]) {
-    let mut cut: BTreeMap<(u32, u64), Vec<&mut EvidenceRecord>> = BTreeMap::new();
+    let mut left = TOTAL_BYTES_MAX;
+    for (file, cut) in cut(observations) {
+        let is_line = |file: &&Accounted| is_read_by_line(file.record.kind) && !file.decoded;
+        if accounted.get(file as usize).filter(is_line).is_some() {
+            left = complete_file(inventory, file as usize, cut, left);
+        }
+    }
+}
+
+fn cut(observations: &mut Observations) -> BTreeMap<u32, Cut<'_>> {
+    let mut cut: BTreeMap<u32, Cut<'_>> = BTreeMap::new();
     for server in observations.servers.values_mut() {
         let sightings = server.sightings.iter_mut().flat_map(|sighting| sighting.evidence.iter_mut());
         let pages = server.pages.iter_mut().flat_map(|page| page.evidence.iter_mut());
         for record in sightings.chain(pages).filter(|record| record.raw.len() == RAW_BYTES_MAX) {
-            cut.entry((record.origin.file, record.origin.offset)).or_default().push(record);
+            cut.entry(record.origin.file).or_default().entry(record.origin.offset).or_default().push(record);
         }
     }
-    let mut total = 0;
-    for ((file, offset), records) in cut {
-        let is_line =
-            accounted.get(file as usize).is_some_and(|file| is_read_by_line(file.record.kind) && !file.decoded);
-        let Some(input) = inventory.inputs.get(file as usize).filter(|_| is_line && total < TOTAL_BYTES_MAX) else {
-            continue;
-        };
-        let bytes = inventory.read_at(input, offset, RECORD_BYTES_MAX);
-        let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        total += line.len();
+    cut
+}
+
+/// One pass over one file, in the order of its bytes. Returns how much may still be read of others.
+fn complete_file(inventory: &Inventory, file: usize, cut: Cut<'_>, mut left: usize) -> usize {
+    if left == 0 || interrupt::came() {
+        return left;
+    }
+    let Some(mut again) = inventory.inputs.get(file).and_then(|input| inventory.reread(input)) else { return left };
+    for (offset, records) in cut {
+        let line = again.line_at(offset, RECORD_BYTES_MAX, &interrupt::came);
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
         for record in records {
             // Evidence that changed under our hands is not shown as what was judged.
             if line.starts_with(&record.raw) {
                 record.raw = line.into();
             }
         }
+        left = left.saturating_sub(line.len());
+        if left == 0 || interrupt::came() {
+            break;
+        }
     }
+    left
 }
 
 fn is_read_by_line(kind: Kind) -> bool {
@@ -49,4 +69,52 @@ fn is_read_by_line(kind: Kind) -> bool {
         kind,
         Kind::DelimitedLog | Kind::IisNative | Kind::ExchangeSetup | Kind::WindowsEventsJson | Kind::TestProxyLogon
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use evidence::Inventory;
+    use model::Origin;
+    use model::observation::EvidenceRecord;
+    use tempfile::TempDir;
+
+    use super::{Cut, RAW_BYTES_MAX, complete_file};
+
+    fn record(offset: u64, raw: &str) -> EvidenceRecord {
+        EvidenceRecord { origin: Origin { file: 0, record: 1, offset }, time: None, raw: raw.as_bytes().into() }
+    }
+
+    /// Completes the cut records of a log of two long lines.
+    fn completed(left: usize, records: &mut [EvidenceRecord]) -> usize {
+        let folder = TempDir::new().unwrap();
+        let lines = format!("{}\r\n{}\n", "a".repeat(3_000), "b".repeat(3_000));
+        std::fs::write(folder.path().join("x.log"), lines).unwrap();
+        let inventory = Inventory::walk(&[folder.path().to_owned()]).unwrap();
+        let mut cut: Cut<'_> = BTreeMap::new();
+        for record in records {
+            cut.entry(record.origin.offset).or_default().push(record);
+        }
+        complete_file(&inventory, 0, cut, left)
+    }
+
+    #[test]
+    fn cut_records_become_whole() {
+        let (a, b) = ("a".repeat(RAW_BYTES_MAX), "b".repeat(RAW_BYTES_MAX));
+        let mut records = [record(0, &a), record(3_002, &b), record(3_002, &b)];
+        assert_eq!(completed(10_000, &mut records), 4_000);
+        assert_eq!(records.map(|record| record.raw.len()), [3_000; 3]);
+    }
+
+    #[test]
+    fn what_is_too_much_or_has_changed_stays_short() {
+        let (a, b) = ("a".repeat(RAW_BYTES_MAX), "b".repeat(RAW_BYTES_MAX));
+        let mut records = [record(0, &b), record(3_002, &b)];
+        assert_eq!(completed(2_500, &mut records), 0);
+        assert_eq!(records.map(|record| record.raw.len()), [RAW_BYTES_MAX; 2]);
+        let mut records = [record(0, &a)];
+        assert_eq!(completed(0, &mut records), 0);
+        assert_eq!(records[0].raw.len(), RAW_BYTES_MAX);
+    }
 }

@@ -226,9 +226,10 @@ fn columns_may_change_inside_a_file() {
 #[test]
 fn utf16_is_read() {
     let text = String::from_utf8(proxy_log(b"", &proxy_attack())).expect("UTF-8");
-    let wide: fn(&str, fn(u16) -> [u8; 2]) -> Vec<u8> =
-        |text, order| format!("\u{feff}{text}").encode_utf16().flat_map(order).collect();
-    for (what, content) in [("little end", wide(&text, u16::to_le_bytes)), ("big end", wide(&text, u16::to_be_bytes))] {
+    let units: Vec<u16> = format!("\u{feff}{text}").encode_utf16().collect();
+    let little = units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<u8>>();
+    let big = units.iter().flat_map(|unit| unit.to_be_bytes()).collect::<Vec<u8>>();
+    for (what, content) in [("little end", little), ("big end", big)] {
         let tree = Tree::empty();
         tree.put(PROXY_LOG, &content);
         let assessed = assess(tree.path());
@@ -303,7 +304,7 @@ fn damaged_windows_events() {
     let attack = r#"{"SourceName":"MSExchange CmdletLogs","Level":"4","Channel":"MSExchange Management","Hostname":"EXC01.contoso.example","TimeCreated":"2021-03-03T04:41:19.250Z","@timestamp":"2021-03-03T04:41:19.250Z","EventID":1,"Message":"Cmdlet suceeded. Cmdlet Set-OabVirtualDirectory, parameters -ExternalUrl \"http://f/<script language=\"JScript\" runat=\"server\">/* inert */</script>\" -Identity \"OAB (Default Web Site)\"."}"#;
     let quiet = attack.replace("Set-OabVirtualDirectory", "Get-Mailbox").replace("script", "x");
     for (what, damage, rejected) in [
-        ("half an object", quiet[..quiet.len() / 2].as_bytes().to_vec(), 1),
+        ("half an object", quiet.as_bytes()[..quiet.len() / 2].to_vec(), 1),
         ("NUL bytes", vec![0; 1_000], 1),
         ("no object", b"Event log was cleared".to_vec(), 1),
         ("deep brackets", vec![b'['; 100_000], 1),

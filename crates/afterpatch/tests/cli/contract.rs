@@ -1,14 +1,15 @@
 //! What every assessment promises: the schema, the five files, the chain of custody, and every line accounted for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use demo::Scenario;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::program::{Assessed, OUTPUTS, assess, list, number, word, words};
-use crate::trees::{Tree, line_count};
+use crate::program::{OUTPUTS, list, number, word, words};
+use crate::told::{Told, all, told};
+use crate::trees::line_count;
 
 const SCHEMA: &str = include_str!("../../../../schema/assessment.schema.json");
 
@@ -37,27 +38,12 @@ const QUESTIONS: [&str; 11] =
 const FINDING: [&str; 11] =
     ["id", "server", "time", "campaign", "stage", "proves", "rule", "title", "client", "evidence", "count"];
 
-/// A tree and its assessment.
-pub struct Case {
-    pub name: &'static str,
-    pub tree: Tree,
-    pub assessed: Assessed,
-}
-
-fn cases() -> impl Iterator<Item = Case> {
-    Scenario::all().into_iter().map(|scenario| {
-        let tree = Tree::short_story(scenario);
-        let assessed = assess(tree.path());
-        Case { name: scenario.name(), tree, assessed }
-    })
-}
-
 #[test]
 fn the_schema_holds_for_every_story() {
     let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
     let validator = jsonschema::draft202012::options().should_validate_formats(true).build(&schema);
     let validator = validator.expect("the schema compiles");
-    for case in cases() {
+    for case in all() {
         let errors = validator.iter_errors(&case.assessed.json);
         let problems: Vec<String> = errors.map(|error| format!("{error} at {}", error.instance_path())).collect();
         assert!(problems.is_empty(), "{}: {problems:#?}", case.name);
@@ -66,7 +52,7 @@ fn the_schema_holds_for_every_story() {
 
 #[test]
 fn the_fields_of_the_contract_are_there() {
-    for Case { name, assessed, .. } in cases() {
+    for Told { name, assessed, .. } in all() {
         let json = &assessed.json;
         assert_eq!(json["schema"], "afterpatch.assessment/1", "{name}");
         has(name, json, &TOP);
@@ -94,7 +80,7 @@ fn has(name: &str, object: &Value, keys: &[&str]) {
 
 #[test]
 fn questions_stand_in_their_order() {
-    let case = cases().next().expect("a story");
+    let case = told(Scenario::CompromisedBeforePatch);
     let text = case.assessed.text("assessment.json");
     let answers = text.find("\"answers\":").expect("answers");
     let places: Vec<usize> = QUESTIONS
@@ -106,7 +92,7 @@ fn questions_stand_in_their_order() {
 
 #[test]
 fn findings_that_are_named_exist() {
-    for Case { name, assessed, .. } in cases() {
+    for Told { name, assessed, .. } in all() {
         let ids: Vec<&str> = assessed.findings().iter().map(|finding| word(&finding["id"])).collect();
         let known: BTreeSet<&str> = ids.iter().copied().collect();
         assert_eq!(known.len(), ids.len(), "{name}: an id stands twice");
@@ -146,25 +132,24 @@ fn is_sentence(value: &Value) -> bool {
 
 #[test]
 fn exactly_the_five_files_are_written() {
-    let case = cases().next().expect("a story");
-    assert_eq!(case.assessed.files(), OUTPUTS);
+    let case = told(Scenario::CompromisedBeforePatch);
+    assert_eq!(case.assessed.files.keys().collect::<Vec<_>>(), OUTPUTS);
 }
 
 #[test]
 fn the_place_of_the_evidence_stays_out_of_the_results() {
-    let case = cases().next().expect("a story");
-    let place = crate::program::text(case.tree.path()).to_owned();
+    let case = told(Scenario::CompromisedBeforePatch);
     for name in OUTPUTS {
-        assert!(!case.assessed.text(name).contains(&place), "{name}");
+        assert!(!case.assessed.text(name).contains(&case.place), "{name}");
     }
 }
 
 #[test]
 fn the_chain_of_custody_holds() {
-    for Case { name, assessed, .. } in cases() {
+    for Told { name, assessed, .. } in all() {
         let manifest = assessed.file("manifest.jsonl");
-        let chain = report::manifest::verify(&manifest).unwrap_or_else(|broken| panic!("{name}: {broken}"));
-        assert_eq!(chain.lines, line_count(&manifest), "{name}");
+        let chain = report::manifest::verify(manifest).unwrap_or_else(|broken| panic!("{name}: {broken}"));
+        assert_eq!(chain.lines, line_count(manifest), "{name}");
         let page = assessed.text("report.html");
         assert!(page.contains(&chain.head), "{name}: the report does not print the head of the chain");
     }
@@ -172,14 +157,13 @@ fn the_chain_of_custody_holds() {
 
 #[test]
 fn every_file_and_every_line_is_accounted_for() {
-    for Case { name, tree, assessed } in cases() {
-        let files = tree.files();
+    for Told { name, evidence, assessed, .. } in all() {
         let manifest = assessed.manifest();
         let listed: Vec<&str> = manifest.iter().map(|line| word(&line["path"])).collect();
-        assert_eq!(listed, files.keys().map(String::as_str).collect::<Vec<_>>(), "{name}");
+        assert_eq!(listed, evidence.keys().map(String::as_str).collect::<Vec<_>>(), "{name}");
         for line in &manifest {
             let path = word(&line["path"]);
-            let content = &files[path];
+            let content = &evidence[path];
             assert_eq!(number(&line["size"]), content.len() as u64, "{name}: {path}");
             assert_eq!(word(&line["sha256"]), sha256(content), "{name}: {path}");
             let sum: u64 = ["records", "rejected", "headers", "blanks"].iter().map(|key| number(&line[*key])).sum();
@@ -205,19 +189,18 @@ fn sha256(content: &[u8]) -> String {
 
 #[test]
 fn logs_of_the_demo_are_read_without_rejects() {
-    for Case { name, assessed, .. } in cases() {
+    for Told { name, assessed, .. } in all() {
         assert_eq!(assessed.json["totals"]["rejected"], 0, "{name}: {}", assessed.json["gaps"]);
     }
 }
 
 #[test]
 fn every_record_can_be_opened_in_the_evidence() {
-    for Case { name, tree, assessed } in cases() {
-        let files = tree.files();
+    for Told { name, evidence, assessed, .. } in all() {
         let mut shown = 0;
         for finding in assessed.findings() {
             for record in list(&finding["evidence"]) {
-                shown += usize::from(stands_in_its_file(name, &files, record));
+                shown += usize::from(stands_in_its_file(name, evidence, record));
             }
         }
         assert!(shown > 0 || assessed.findings().is_empty(), "{name}");
@@ -225,7 +208,7 @@ fn every_record_can_be_opened_in_the_evidence() {
 }
 
 /// Whether the record is a line of a log; then its number, offset and text must be those of the file.
-fn stands_in_its_file(name: &str, files: &std::collections::BTreeMap<String, Vec<u8>>, record: &Value) -> bool {
+fn stands_in_its_file(name: &str, files: &BTreeMap<String, Vec<u8>>, record: &Value) -> bool {
     let path = word(&record["path"]);
     let content = files.get(path).unwrap_or_else(|| panic!("{name}: no file {path}"));
     let is_log = path.ends_with(".log") || path.ends_with(".LOG") || path.ends_with(".jsonl");
@@ -244,7 +227,7 @@ fn stands_in_its_file(name: &str, files: &std::collections::BTreeMap<String, Vec
 
 #[test]
 fn the_timeline_has_the_columns_that_timesketch_asks_for() {
-    for Case { name, assessed, .. } in cases() {
+    for Told { name, assessed, .. } in all() {
         let csv = assessed.text("timeline.csv");
         assert!(csv.starts_with("message,datetime,timestamp_desc,"), "{name}");
         let rows = csv.split_terminator("\r\n").count() - 1;
@@ -262,7 +245,7 @@ fn the_timeline_has_the_columns_that_timesketch_asks_for() {
 fn verdicts_of_servers_and_campaigns_add_up() {
     const ORDER: [&str; 6] = ["active", "compromised", "exploited", "cannot-tell", "targeted", "no-evidence"];
     let rank = |value: &Value| ORDER.iter().position(|verdict| *verdict == word(value)).expect("a verdict");
-    for Case { name, assessed, .. } in cases() {
+    for Told { name, assessed, .. } in all() {
         let servers = assessed.servers();
         let worst = servers.iter().map(|server| rank(&server["verdict"])).min().expect("a server");
         assert_eq!(worst, rank(&assessed.json["verdict"]), "{name}");

@@ -2,6 +2,7 @@
 
 use crate::logs::{IIS_LOG, IisRow, PROXY_COLUMNS, PROXY_LOG, ProxyRow, iis_header, proxy_header};
 use crate::program::{Assessed, OUTPUTS, afterpatch, assess, list, word};
+use crate::told;
 use crate::trees::Tree;
 
 /// Texts that try something: markup, terminal sequences, reordering, formulas. None holds a comma or a blank, which
@@ -114,8 +115,9 @@ fn check_page(page: &str) {
 
 #[test]
 fn the_page_holds_nothing_that_runs() {
-    let page = assessed().text("report.html");
-    check_page(&page);
+    let assessed = assessed();
+    let page = assessed.text("report.html");
+    check_page(page);
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "the payload is shown, as text");
     for payload in PAYLOADS.iter().filter(|payload| payload.contains(['<', '"', '\'']) && !payload.contains('\u{a0}')) {
         assert!(!page.contains(payload), "{payload} stands unescaped");
@@ -126,8 +128,8 @@ fn the_page_holds_nothing_that_runs() {
 
 #[test]
 fn pages_of_stories_hold_nothing_that_runs() {
-    for scenario in demo::Scenario::all() {
-        check_page(&assess(Tree::short_story(scenario).path()).text("report.html"));
+    for story in told::all() {
+        check_page(story.assessed.text("report.html"));
     }
 }
 
@@ -156,8 +158,9 @@ fn cells(csv: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn the_timeline_holds_no_formula() {
-    let csv = assessed().text("timeline.csv");
-    let rows = cells(&csv);
+    let assessed = assessed();
+    let csv = assessed.text("timeline.csv");
+    let rows = cells(csv);
     assert!(rows.len() > 30);
     for row in &rows {
         assert_eq!(row.len(), rows[0].len(), "{row:?}");
@@ -220,10 +223,10 @@ fn names_of_files_obey_nobody() {
     // A folder name that could be taken for the server's name.
     tree.put("=2+2\u{1b}[2J<b>/C/inetpub/logs/LogFiles/W3SVC1/u_ex210303.log", &log);
     let assessed = assess(tree.path());
-    check_page(&assessed.text("report.html"));
+    check_page(assessed.text("report.html"));
     let screen = format!("{}{}", assessed.outcome.stdout, assessed.outcome.stderr);
     assert!(!screen.chars().any(is_active), "{screen:?}");
-    for row in cells(&assessed.text("timeline.csv")) {
+    for row in cells(assessed.text("timeline.csv")) {
         let bad = row
             .iter()
             .find(|cell| cell.starts_with(['=', '+', '-', '@']) || cell.chars().any(|c| is_active(c) || c == '\n'));

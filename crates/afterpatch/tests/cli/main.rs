@@ -20,4 +20,5 @@ mod program;
 mod real_evidence;
 mod same_bytes;
 mod stories;
+mod told;
 mod trees;

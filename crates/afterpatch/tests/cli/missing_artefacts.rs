@@ -82,11 +82,17 @@ fn is_all_clear(verdict: &str, status: i32) -> bool {
     status == 0 || !matches!(verdict, "active" | "compromised" | "exploited" | "cannot-tell")
 }
 
+/// Mail that is read through the hole leaves nothing in the others.
+fn matters(scenario: Scenario, group: &str) -> bool {
+    let traces = ["proxy logs", "IIS", "web services", "Windows", "all logs"];
+    scenario != Scenario::MailTheft || traces.iter().any(|part| group.contains(part))
+}
+
 /// Takes each group away in turn; what is wrong, in words.
 fn without_each_group(scenario: Scenario, days: u32) -> Vec<String> {
     let tree = tree(scenario, days);
     let mut wrong = Vec::new();
-    for (group, parts) in GROUPS {
+    for (group, parts) in GROUPS.into_iter().filter(|(group, _)| matters(scenario, group)) {
         let mut aside = Aside::new();
         parts.iter().for_each(|part| aside.take(&place(&tree, part)));
         assert!(!aside.moved.is_empty() || MAY_LACK.contains(&group), "the demo writes no {group}");
@@ -176,14 +182,11 @@ fn whatever_alone_is_left_of_a_hit() {
 fn a_quiet_server_without_a_needed_log_cannot_be_told() {
     let tree = Tree::short_story(Scenario::QuietCovered);
     let mut wrong = Vec::new();
-    // Forged requests go to the control panel and to Outlook on the web; IIS sees those that the front end drops.
-    for part in [
-        "V15/Logging/HttpProxy",
-        "V15/Logging/HttpProxy/Ecp",
-        "V15/Logging/HttpProxy/Owa",
-        "C/inetpub/logs",
-        "C/inetpub/logs/LogFiles/W3SVC1",
-    ] {
+    // HttpProxy shows what a request reached, IIS the requests that the front end drops. The log of Outlook on the web is
+    // missed only when IIS shows that somebody tried there: `whatever_is_missing_of_mail_theft`.
+    for part in
+        ["V15/Logging/HttpProxy", "V15/Logging/HttpProxy/Ecp", "C/inetpub/logs", "C/inetpub/logs/LogFiles/W3SVC1"]
+    {
         let mut aside = Aside::new();
         aside.take(&place(&tree, part));
         let assessed = assess(tree.path());

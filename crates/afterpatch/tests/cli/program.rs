@@ -1,10 +1,13 @@
 //! Starts the program and keeps what it said and wrote.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::trees::files;
 
 /// The files that every assessment writes.
 pub const OUTPUTS: [&str; 5] = ["assessment.json", "manifest.jsonl", "report.html", "timeline.csv", "timeline.jsonl"];
@@ -42,7 +45,8 @@ pub struct Assessed {
     pub outcome: Outcome,
     /// `assessment.json`.
     pub json: Value,
-    output: TempDir,
+    /// What was written, by name.
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 /// Assesses one folder or file.
@@ -59,9 +63,9 @@ pub fn assess_with(evidence: &[&Path], options: &[&str]) -> Assessed {
     arguments.extend(options);
     let outcome = afterpatch(&arguments);
     assert!(matches!(outcome.status, 0 | 1 | 4), "status {}: {}", outcome.status, outcome.stderr);
-    let written = std::fs::read(output.path().join("assessment.json")).expect("assessment.json is written");
-    let json = serde_json::from_slice(&written).expect("assessment.json is JSON");
-    Assessed { outcome, json, output }
+    let files = files(output.path());
+    let json = serde_json::from_slice(&files["assessment.json"]).expect("assessment.json is JSON");
+    Assessed { outcome, json, files }
 }
 
 /// Temporary folders have plain names.
@@ -71,22 +75,13 @@ pub fn text(path: &Path) -> &str {
 
 impl Assessed {
     /// One of [`OUTPUTS`].
-    pub fn file(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.output.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    pub fn file(&self, name: &str) -> &[u8] {
+        self.files.get(name).unwrap_or_else(|| panic!("no {name}"))
     }
 
     /// One of [`OUTPUTS`] as text.
-    pub fn text(&self, name: &str) -> String {
-        String::from_utf8(self.file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    /// Names of all files in the output folder, sorted.
-    pub fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.output.path()).expect("the output folder");
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
+    pub fn text(&self, name: &str) -> &str {
+        std::str::from_utf8(self.file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// The verdict over all servers.

@@ -6,6 +6,7 @@ use demo::Scenario;
 use serde_json::{Value, json};
 
 use crate::program::{Assessed, assess, list, number, word, words};
+use crate::told::{Told, told};
 use crate::trees::Tree;
 
 /// Who is who in the stories of March 2021.
@@ -19,8 +20,8 @@ const OWA_SHELL: &str = r"c:\program files\microsoft\exchange server\v15\fronten
 const SECOND_SHELL: &str = r"c:\inetpub\wwwroot\aspnet_client\system_web\k2mq7dvz.aspx";
 const EXPORTED_SHELL: &str = r"c:\inetpub\wwwroot\aspnet_client\tkevsn.aspx";
 
-fn told(scenario: Scenario) -> Assessed {
-    assess(Tree::story(scenario).path())
+fn assessed(scenario: Scenario) -> &'static Assessed {
+    &told(scenario).assessed
 }
 
 /// A time without its fraction.
@@ -28,11 +29,13 @@ fn to_the_second(time: &Value) -> &str {
     time.as_str().and_then(|time| time.get(..19)).unwrap_or("never")
 }
 
-/// What is known of a web shell, without what only the program numbers.
+/// What is known of web shells, by URL. The case of a Windows path is no fact, nor is the part of a second.
 fn web_shells(server: &Value) -> Value {
-    let shells = list(&server["web_shells"]).iter().map(|shell| {
+    let mut shells: Vec<&Value> = list(&server["web_shells"]).iter().collect();
+    shells.sort_by_key(|shell| shell["url"].as_str());
+    let shells = shells.into_iter().map(|shell| {
         json!({
-            "path": shell["path"],
+            "path": word(&shell["path"]).to_lowercase(),
             "url": shell["url"],
             "written": to_the_second(&shell["written"]),
             "uses": shell["uses"],
@@ -62,7 +65,7 @@ fn exposure<'a>(server: &'a Value, campaign: &str) -> &'a Value {
 fn every_story_ends_in_its_verdict() {
     let mut wrong = Vec::new();
     for scenario in Scenario::all() {
-        let assessed = told(scenario);
+        let assessed = assessed(scenario);
         let status = match scenario.expected_verdict() {
             "active" | "compromised" | "exploited" => 1,
             "cannot-tell" => 4,
@@ -96,7 +99,7 @@ fn another_seed_tells_the_same_story() {
 #[test]
 fn quiet_servers_have_nothing_worse_than_scans() {
     for scenario in [Scenario::QuietCovered, Scenario::QuietUncovered] {
-        let assessed = told(scenario);
+        let assessed = assessed(scenario);
         assert_eq!(assessed.findings_beyond(&["scan", "context"]), Vec::<String>::new(), "{}", scenario.name());
         let server = assessed.server("EXC01");
         for absent in ["incidents", "web_shells", "mailboxes", "persistence"] {
@@ -121,7 +124,7 @@ fn quiet_neighbours_stay_quiet() {
 
 #[test]
 fn builds_and_windows_are_told() {
-    let assessed = told(Scenario::CompromisedBeforePatch);
+    let assessed = assessed(Scenario::CompromisedBeforePatch);
     let server = assessed.server("EXC01");
     let builds: Vec<&str> = list(&server["builds"]).iter().map(|span| word(&span["build"])).collect();
     // Setup updated 15.1.2044.4 to 15.1.2106.2; the security update came in March.
@@ -137,8 +140,27 @@ fn builds_and_windows_are_told() {
 }
 
 #[test]
+fn an_update_that_failed_ends_no_window() {
+    let tree = Tree::short_story(Scenario::CompromisedBeforePatch);
+    let line = |time: &str, text: &str| format!("[03/02/2021 {time}.0000] [0] {text}\r\n");
+    let log = [
+        line("22:00:00", "Starting Microsoft Exchange Server 2016 Setup"),
+        line("22:00:00", "Setup version: 15.1.2242.4."),
+        line("22:00:20", "The locally installed version is 15.1.2106.2."),
+        line("22:09:00", "[ERROR] Setup cannot continue with the upgrade because files are open."),
+        line("22:09:01", "CurrentResult setupbase.maincore:396: 1"),
+        line("22:09:01", "End of Setup"),
+    ];
+    tree.put("EXC01/C/ExchangeSetupLogs/ExchangeSetup-failed.log", log.concat());
+    let assessed = assess(tree.path());
+    assert_eq!(assessed.verdict(), "compromised", "the shell was not used after an update");
+    let window = exposure(assessed.server("EXC01"), "proxylogon");
+    assert_eq!(to_the_second(&window["until"]), "2021-03-05T02:11:00");
+}
+
+#[test]
 fn web_shells_of_the_first_story() {
-    let assessed = told(Scenario::CompromisedBeforePatch);
+    let assessed = assessed(Scenario::CompromisedBeforePatch);
     let server = assessed.server("EXC01");
     let expected = json!([
         {"path": SECOND_SHELL, "url": "/aspnet_client/system_web/k2mq7dvz.aspx", "written": "2021-03-03T04:52:20",
@@ -153,7 +175,7 @@ fn web_shells_of_the_first_story() {
 
 #[test]
 fn the_chain_of_the_first_story() {
-    let assessed = told(Scenario::CompromisedBeforePatch);
+    let assessed = assessed(Scenario::CompromisedBeforePatch);
     let server = assessed.server("EXC01");
     let chain = chain_of(server, INTRUDER);
     assert_eq!(words(&chain["clients"]), [OPERATOR, INTRUDER]);
@@ -173,11 +195,12 @@ fn the_chain_of_the_first_story() {
 
 #[test]
 fn use_after_the_update_is_told() {
-    let assessed = told(Scenario::ActiveAfterPatch);
+    let assessed = assessed(Scenario::ActiveAfterPatch);
     let server = assessed.server("EXC01");
-    let found: Vec<_> = list(&server["web_shells"])
+    let shells = web_shells(server);
+    let found: Vec<_> = list(&shells)
         .iter()
-        .map(|shell| (word(&shell["path"]), number(&shell["uses"]), to_the_second(&shell["last_use"])))
+        .map(|shell| (word(&shell["path"]), number(&shell["uses"]), word(&shell["last_use"])))
         .collect();
     assert_eq!(found, [(SECOND_SHELL, 6, "2021-03-10T11:17:03"), (OWA_SHELL, 8, "2021-03-10T11:17:44")]);
     assert_eq!(words(&chain_of(server, INTRUDER)["clients"]), [OPERATOR, INTRUDER]);
@@ -188,7 +211,7 @@ fn use_after_the_update_is_told() {
 
 #[test]
 fn attempts_stay_attempts() {
-    let assessed = told(Scenario::TargetedOnly);
+    let assessed = assessed(Scenario::TargetedOnly);
     assert_eq!(assessed.findings_beyond(&["scan", "context", "attempt"]), Vec::<String>::new());
     let server = assessed.server("EXC01");
     for client in ["203.0.113.77", "203.0.113.40", "203.0.113.90"] {
@@ -202,7 +225,7 @@ fn attempts_stay_attempts() {
 
 #[test]
 fn an_uncovered_window_is_named_with_what_would_settle_it() {
-    let assessed = told(Scenario::QuietUncovered);
+    let assessed = assessed(Scenario::QuietUncovered);
     let window = exposure(assessed.server("EXC01"), "proxylogon");
     let first = list(&window["uncovered"]).first().expect("a stretch that is not covered");
     assert_eq!(word(&first["from"]), "2021-01-03T00:00:00Z");
@@ -213,8 +236,8 @@ fn an_uncovered_window_is_named_with_what_would_settle_it() {
 }
 
 /// Calls in the name of a mailbox by the server's own account, as the web services log counts them.
-fn calls_in_the_name_of(tree: &Tree, mailbox: &str) -> (u64, u64) {
-    let log = tree.text("/Logging/Ews/");
+fn calls_in_the_name_of(story: &Told, mailbox: &str) -> (u64, u64) {
+    let log = story.text("/Logging/Ews/");
     let columns: Vec<&str> = log.lines().next().expect("a header row").split(',').collect();
     let column = |name: &str| columns.iter().position(|column| *column == name).expect("a column of the log");
     let (user, bytes, whose) = (column("AuthenticatedUser"), column("ResponseSize"), column("ImpersonatedUser"));
@@ -225,16 +248,15 @@ fn calls_in_the_name_of(tree: &Tree, mailbox: &str) -> (u64, u64) {
 
 #[test]
 fn stolen_mail_is_counted_by_mailbox() {
-    let tree = Tree::story(Scenario::MailTheft);
-    let assessed = assess(tree.path());
-    let server = assessed.server("EXC01");
+    let story = told(Scenario::MailTheft);
+    let server = story.assessed.server("EXC01");
     let mut expected = Vec::new();
     for (mailbox, items, first) in [
         ("anna.adler@contoso.example", 14, "2021-02-27T02:16:33"),
         ("board@contoso.example", 22, "2021-03-01T02:16:33"),
         ("legal@contoso.example", 9, "2021-02-28T02:16:33"),
     ] {
-        let (calls, bytes) = calls_in_the_name_of(&tree, mailbox);
+        let (calls, bytes) = calls_in_the_name_of(story, mailbox);
         // Two calls look for the items.
         assert_eq!(calls, items + 2, "{mailbox}");
         expected.push((mailbox, "ews-ssrf", calls, bytes, first));
@@ -252,7 +274,7 @@ fn stolen_mail_is_counted_by_mailbox() {
 
 #[test]
 fn mail_thieves_came_through_the_hole() {
-    let assessed = told(Scenario::MailTheft);
+    let assessed = assessed(Scenario::MailTheft);
     let chain = chain_of(assessed.server("EXC01"), READER);
     assert_eq!((word(&chain["outcome"]), word(&chain["entry"])), ("collection", "vulnerability"));
     assert_eq!(words(&chain["clients"]), [READER]);
@@ -261,7 +283,7 @@ fn mail_thieves_came_through_the_hole() {
 
 #[test]
 fn a_removed_shell_is_told_with_all_its_uses() {
-    let assessed = told(Scenario::CleanedUp);
+    let assessed = assessed(Scenario::CleanedUp);
     // A day of IIS logs is gone; the front end's own log still has the requests of that day.
     let expected = json!([
         {"path": OWA_SHELL, "url": "/owa/auth/outlookkr.aspx", "written": "2021-03-03T04:41:24", "uses": 5,
@@ -273,13 +295,13 @@ fn a_removed_shell_is_told_with_all_its_uses() {
 
 #[test]
 fn a_removed_shell_still_joins_its_users() {
-    let assessed = told(Scenario::CleanedUp);
+    let assessed = assessed(Scenario::CleanedUp);
     assert_eq!(words(&chain_of(assessed.server("EXC01"), INTRUDER)["clients"]), [OPERATOR, INTRUDER]);
 }
 
 #[test]
 fn tidying_up_is_told() {
-    let assessed = told(Scenario::CleanedUp);
+    let assessed = assessed(Scenario::CleanedUp);
     let server = assessed.server("EXC01");
     let mut gaps = list(&exposure(server, "proxylogon")["uncovered"]).iter();
     assert!(gaps.any(|gap| to_the_second(&gap["from"]) == "2021-03-03T00:00:00" && gap["why"] == "gap"));
@@ -289,7 +311,7 @@ fn tidying_up_is_told() {
 
 #[test]
 fn the_exported_shell_of_proxyshell() {
-    let assessed = told(Scenario::ProxyShell);
+    let assessed = assessed(Scenario::ProxyShell);
     let expected = json!([
         {"path": EXPORTED_SHELL, "url": "/aspnet_client/tkevsn.aspx", "written": "2021-08-13T03:22:37", "uses": 4,
          "first_use": "2021-08-13T03:23:02", "last_use": "2021-08-16T03:22:04", "present": true,
@@ -300,7 +322,7 @@ fn the_exported_shell_of_proxyshell() {
 
 #[test]
 fn the_chain_of_proxyshell() {
-    let assessed = told(Scenario::ProxyShell);
+    let assessed = assessed(Scenario::ProxyShell);
     let server = assessed.server("EXC01");
     let chain = chain_of(server, "203.0.113.66");
     assert_eq!(words(&chain["clients"]), ["198.51.100.88", "203.0.113.66"]);
@@ -318,7 +340,7 @@ fn the_chain_of_proxyshell() {
 #[test]
 fn the_server_never_attacks_itself() {
     for scenario in Scenario::all() {
-        let assessed = told(scenario);
+        let assessed = assessed(scenario);
         for incident in list(&assessed.server("EXC01")["incidents"]) {
             let clients = words(&incident["clients"]);
             assert!(!clients.contains(&OWN_ADDRESS), "{}: {} {clients:?}", scenario.name(), incident["id"]);
@@ -329,7 +351,7 @@ fn the_server_never_attacks_itself() {
 #[test]
 fn no_answer_claims_safety() {
     for scenario in Scenario::all() {
-        let assessed = told(scenario);
+        let assessed = assessed(scenario);
         let report = assessed.text("report.html").to_lowercase();
         let screen = assessed.outcome.stdout.to_lowercase();
         for server in assessed.servers() {

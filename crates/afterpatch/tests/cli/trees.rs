@@ -52,17 +52,6 @@ impl Tree {
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         files(self.path())
     }
-
-    /// The text of all files whose path contains `part`.
-    pub fn text(&self, part: &str) -> String {
-        let files = self.files();
-        let mut text = String::new();
-        for (_, content) in files.iter().filter(|(path, _)| path.contains(part)) {
-            text.push_str(&String::from_utf8_lossy(content));
-        }
-        assert!(!text.is_empty(), "no file under {part}");
-        text
-    }
 }
 
 /// Writes a file below a folder.

@@ -15,40 +15,49 @@ pub trait Merge {
 #[derive(Clone, Debug)]
 pub struct Bounded<V> {
     limit: usize,
-    entries: BTreeMap<Box<[u8]>, V>,
+    /// Where the value of a key stands in `values`. Each stands there once.
+    places: BTreeMap<Box<[u8]>, usize>,
+    values: Vec<V>,
     /// What the keys that were passed over add up to.
     rest: Option<V>,
 }
 
 impl<V: Merge + Default> Bounded<V> {
     pub fn new(limit: usize) -> Self {
-        Self { limit, entries: BTreeMap::new(), rest: None }
+        Self { limit, places: BTreeMap::new(), values: Vec::new(), rest: None }
     }
 
     /// The place to count a key in: its own, or the common one.
     pub fn slot(&mut self, key: &[u8]) -> &mut V {
-        if !self.entries.contains_key(key) {
-            let room =
-                self.entries.len() < self.limit || self.entries.last_key_value().is_some_and(|(last, _)| key < &**last);
-            if !room {
-                return self.rest.get_or_insert_default();
-            }
-            self.entries.insert(key.into(), V::default());
-            self.trim();
-            // A limit of zero trims the new entry away again.
-            if !self.entries.contains_key(key) {
-                return self.rest.get_or_insert_default();
-            }
-        }
-        self.entries.entry(key.into()).or_default()
+        // Nearly every key is known: one look-up, and nothing is copied.
+        let place = match self.places.get(key) {
+            Some(place) => *place,
+            None if self.has_room_for(key) => self.insert(key.into(), V::default()),
+            None => return self.rest.get_or_insert_default(),
+        };
+        &mut self.values[place]
     }
 
-    fn trim(&mut self) {
-        while self.entries.len() > self.limit {
-            if let Some((_, value)) = self.entries.pop_last() {
-                self.add_to_rest(value);
+    fn has_room_for(&self, key: &[u8]) -> bool {
+        self.places.len() < self.limit || self.places.last_key_value().is_some_and(|(largest, _)| key < &**largest)
+    }
+
+    /// Takes in a new key for which there is room, if need be in place of the largest.
+    fn insert(&mut self, key: Box<[u8]>, value: V) -> usize {
+        let largest = if self.places.len() < self.limit { None } else { self.places.pop_last() };
+        let place = match largest {
+            None => {
+                self.values.push(value);
+                self.values.len() - 1
             }
-        }
+            Some((_, place)) => {
+                let passed_over = std::mem::replace(&mut self.values[place], value);
+                self.add_to_rest(passed_over);
+                place
+            }
+        };
+        self.places.insert(key, place);
+        place
     }
 
     fn add_to_rest(&mut self, value: V) {
@@ -59,26 +68,31 @@ impl<V: Merge + Default> Bounded<V> {
     }
 
     pub fn into_parts(self) -> (BTreeMap<Box<[u8]>, V>, Option<V>) {
-        (self.entries, self.rest)
+        let mut values = self.values;
+        let entries = self.places.into_iter().map(|(key, place)| (key, std::mem::take(&mut values[place]))).collect();
+        (entries, self.rest)
     }
 
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.entries.values_mut().chain(self.rest.as_mut())
+        self.values.iter_mut().chain(self.rest.as_mut())
     }
 }
 
 impl<V: Merge + Default> Merge for Bounded<V> {
     fn merge(&mut self, other: Self) {
-        for (key, value) in other.entries {
-            match self.entries.get_mut(&key) {
-                Some(mine) => mine.merge(value),
-                None => _ = self.entries.insert(key, value),
+        let (entries, rest) = other.into_parts();
+        for (key, value) in entries {
+            if let Some(place) = self.places.get(&key) {
+                self.values[*place].merge(value);
+            } else if self.has_room_for(&key) {
+                self.insert(key, value);
+            } else {
+                self.add_to_rest(value);
             }
         }
-        if let Some(rest) = other.rest {
+        if let Some(rest) = rest {
             self.add_to_rest(rest);
         }
-        self.trim();
     }
 }
 
@@ -101,6 +115,14 @@ mod tests {
             map.slot(&[*key]).0 += 1;
         }
         map
+    }
+
+    #[test]
+    fn without_room_all_is_counted_together() {
+        let mut map: Bounded<Count> = Bounded::new(0);
+        map.slot(b"a").0 += 1;
+        map.slot(b"b").0 += 1;
+        assert_eq!(map.into_parts(), (std::collections::BTreeMap::new(), Some(Count(2))));
     }
 
     /// Any cut and any order of the pieces gives the same map.

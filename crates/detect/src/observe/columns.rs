@@ -18,6 +18,8 @@ pub struct Columns {
     pub query: Option<usize>,
     pub referrer: Option<usize>,
     pub port: Option<usize>,
+    /// The server's own address.
+    pub own_address: Option<usize>,
     pub protocol: Option<usize>,
     pub request_id: Option<usize>,
     pub build: Option<[usize; 4]>,
@@ -66,6 +68,7 @@ impl Columns {
             query: one(&["cs-uri-query", "UrlQuery"]),
             referrer: one(&["cs(Referer)"]),
             port: one(&["s-port"]),
+            own_address: one(&["s-ip"]),
             protocol: one(&["Protocol"]),
             request_id: one(&["RequestId"]),
             build,
@@ -141,9 +144,16 @@ impl Columns {
 }
 
 fn forwarded_client(cell: &[u8]) -> Option<&[u8]> {
-    let address = |part: &&[u8]| std::str::from_utf8(without_port(part)).ok()?.parse::<std::net::IpAddr>().ok();
-    let parts = || cell.rsplit(|byte| matches!(byte, b',' | b'+' | b' ')).filter(|part| address(part).is_some());
-    parts().find(|part| address(part).is_some_and(|address| is_public(&address))).or_else(|| parts().next())
+    let address = |part: &[u8]| std::str::from_utf8(without_port(part)).ok()?.parse::<std::net::IpAddr>().ok();
+    let mut nearest = None;
+    for part in cell.rsplit(|byte| matches!(byte, b',' | b'+' | b' ')) {
+        let Some(address) = address(part) else { continue };
+        if is_public(&address) {
+            return Some(part);
+        }
+        nearest = nearest.or(Some(part));
+    }
+    nearest
 }
 
 fn is_public(address: &std::net::IpAddr) -> bool {
@@ -168,6 +178,10 @@ pub fn is_empty(cell: &[u8]) -> bool {
 }
 
 fn without_port(address: &[u8]) -> &[u8] {
+    // Nearly all addresses are plain IPv4.
+    if address.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') {
+        return address;
+    }
     let address = address.strip_prefix(b"[").unwrap_or(address);
     let end = match memchr::memchr(b']', address) {
         Some(bracket) => bracket,

@@ -16,8 +16,8 @@ const SHIFT_VOTES_MIN: u64 = 3;
 /// Everything seen in one file, or in a stretch of it.
 #[derive(Clone, Debug, Default)]
 pub struct FileTally {
-    /// By the name in the records; `None` where they name no server.
-    pub servers: BTreeMap<Option<String>, ServerTally>,
+    /// By the name in the records; empty where they name no server.
+    pub servers: BTreeMap<String, ServerTally>,
     /// Rejects by reason: how many, and the first.
     pub rejects: BTreeMap<RejectReason, (u64, u64, u64)>,
     /// First and last event.
@@ -29,9 +29,12 @@ pub struct FileTally {
 impl FileTally {
     /// The tally of a server named in a record.
     pub fn server(&mut self, name: Option<&str>) -> &mut ServerTally {
-        let key = name.map(str::to_owned);
-        let key = if self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(&key) { None } else { key };
-        self.servers.entry(key).or_default()
+        let name = name.unwrap_or_default();
+        let name = if self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(name) { "" } else { name };
+        if !self.servers.contains_key(name) {
+            self.servers.insert(name.to_owned(), ServerTally::default());
+        }
+        self.servers.get_mut(name).expect("it was there, or was put there")
     }
 
     /// Counts a line or record that could not be read.
@@ -98,9 +101,9 @@ impl FileTally {
 
     /// The server that most records name.
     pub fn main_server(&self) -> Option<String> {
-        let most = self.servers.iter().filter(|(name, _)| name.is_some());
+        let most = self.servers.iter().filter(|(name, _)| !name.is_empty());
         most.max_by_key(|(name, tally)| (tally.named_by_exchange, std::cmp::Reverse((*name).clone())))
-            .and_then(|(name, _)| name.clone())
+            .map(|(name, _)| name.clone())
     }
 
     fn widen(&mut self, span: Option<(Utc, Utc)>) {
@@ -114,7 +117,8 @@ impl FileTally {
 impl Merge for FileTally {
     fn merge(&mut self, other: Self) {
         for (name, server) in other.servers {
-            let name = if self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(&name) { None } else { name };
+            let full = self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(&name);
+            let name = if full { String::new() } else { name };
             self.servers.entry(name).or_default().merge(server);
         }
         for (reason, (count, record, offset)) in other.rejects {

@@ -3,7 +3,7 @@
 //! HttpProxy's `RequestId` stands as `cafeReqId` in the IIS log and again in the EWS log. Only when something was found,
 //! and only for those ids, the logs are searched once more, so that an SSRF request gets the mailbox it opened.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use model::campaign::{Proves, RuleFacts, Stage};
 use model::{Family, Origin, Reject, Row, Schema, Sink, WindowsEvent};
 
@@ -11,6 +11,9 @@ use super::columns::Columns;
 use super::file::FileTally;
 use super::observer::{FileFacts, Here};
 use super::sightings::Hit;
+
+/// The fastest automaton takes 5 KiB an id. With more ids than this the size of the slower one is chosen for it.
+const FASTEST_IDS_MAX: usize = 4_000;
 
 /// The ids to look for, in one automaton.
 pub struct Join {
@@ -23,8 +26,19 @@ impl Join {
     /// more than can be searched at once.
     #[must_use]
     pub fn new(ids: &[String], rule: usize) -> Option<Self> {
-        let built = AhoCorasick::builder().ascii_case_insensitive(true).build(ids).ok()?;
-        (!ids.is_empty()).then_some(Self { ids: built, rule })
+        // What no line can hold matches no row; and so whatever is found in a block lies within one line.
+        let ids: Vec<&String> = ids.iter().filter(|id| !id.bytes().any(|byte| byte.is_ascii_control())).collect();
+        if ids.is_empty() {
+            return None;
+        }
+        let built = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            // It would look for single rare bytes first, and ids are of hex digits, which stand everywhere.
+            .prefilter(false)
+            .kind((ids.len() <= FASTEST_IDS_MAX).then_some(AhoCorasickKind::DFA))
+            .build(&ids)
+            .ok()?;
+        Some(Self { ids: built, rule })
     }
 
     /// Does this stretch hold any of the ids?
@@ -59,13 +73,17 @@ pub struct JoinObserver<'j> {
     tally: FileTally,
     columns: Option<(std::sync::Arc<Schema>, Columns)>,
     here: Here,
+    /// Where ids begin in the block, ascending.
+    found: Vec<usize>,
+    next: usize,
 }
 
 impl<'j> JoinObserver<'j> {
     /// Over one stretch of one file.
     #[must_use]
     pub fn new(join: &'j Join, facts: &'j FileFacts) -> Self {
-        Self { join, facts, tally: FileTally::default(), columns: None, here: Here::default() }
+        let (found, next) = (Vec::new(), 0);
+        Self { join, facts, tally: FileTally::default(), columns: None, here: Here::default(), found, next }
     }
 
     /// What was found.
@@ -73,12 +91,26 @@ impl<'j> JoinObserver<'j> {
     pub fn finish(self) -> FileTally {
         self.tally
     }
+
+    /// Rows come in the order of the block.
+    fn holds_id(&mut self, row: &Row<'_>) -> bool {
+        while self.found.get(self.next).is_some_and(|start| *start < row.in_block) {
+            self.next += 1;
+        }
+        self.found.get(self.next).is_some_and(|start| *start < row.in_block + row.line.len())
+    }
 }
 
 impl Sink for JoinObserver<'_> {
+    fn block(&mut self, bytes: &[u8]) {
+        self.found.clear();
+        self.found.extend(self.join.ids.find_iter(bytes).map(|id| id.start()));
+        self.next = 0;
+    }
+
     fn row(&mut self, row: &Row<'_>) {
         // HttpProxy is where the ids come from.
-        if row.schema.family == Family::HttpProxy || !self.join.ids.is_match(row.line) {
+        if row.schema.family == Family::HttpProxy || !self.holds_id(row) {
             return;
         }
         let known = self.columns.take().filter(|(schema, _)| std::sync::Arc::ptr_eq(schema, row.schema));
@@ -107,4 +139,47 @@ impl Sink for JoinObserver<'_> {
     fn event(&mut self, _: &WindowsEvent<'_>) {}
 
     fn reject(&mut self, _: Reject) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use formats::block::Block;
+    use formats::delimited::{Header, read};
+
+    use super::{FileFacts, Join, JoinObserver};
+
+    const ID: &str = "3d4b0a7e-93f5-4c43-9d2e-0a1b2c3d4e5f";
+
+    fn joined(log: &str, ids: &[&str]) -> Vec<(Option<String>, u64)> {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        let Some(join) = Join::new(&ids, 7) else { return Vec::new() };
+        let facts = FileFacts::default();
+        let mut observer = JoinObserver::new(&join, &facts);
+        read(&Block::whole(log.as_bytes()), &mut Header::default(), &mut observer);
+        let servers = observer.finish().servers.into_values();
+        let sightings = servers.flat_map(|server| server.sightings.into_sightings());
+        sightings.map(|sighting| (sighting.subject, sighting.count)).collect()
+    }
+
+    #[test]
+    fn takes_the_rows_that_hold_an_id_and_no_others() {
+        let row = |stem: &str, query: &str| format!("2021-03-03 00:00:02 {stem} {query} 443 192.0.2.1\r\n");
+        let log = [
+            "#Fields: date time cs-uri-stem cs-uri-query s-port c-ip\r\n".to_owned(),
+            format!("#Remark: {ID}\r\n"),
+            row("/none", "-"),
+            row("/one", &format!("&cafeReqId={}&cafeReqId={ID}", ID.to_uppercase())),
+            format!("no record {ID}\r\n"),
+            format!("\0\0{}", row("/two", ID)),
+            row("/part", &ID[1..]),
+            row("/three", &format!("x{ID}")),
+        ]
+        .concat();
+        let stems = |stems: &[&str]| stems.iter().map(|stem| (Some((*stem).to_owned()), 1)).collect::<Vec<_>>();
+        assert_eq!(joined(&log, &[ID]), stems(&["/one", "/three", "/two"]));
+        // Ids that overlap hide no row from each other.
+        assert_eq!(joined(&log, &[ID, &ID[4..], &ID[2..30]]), stems(&["/one", "/part", "/three", "/two"]));
+        assert_eq!(joined(&log, &["443 192.0.2.1\r\n2021"]), []);
+        assert_eq!(joined(&log, &[]), []);
+    }
 }

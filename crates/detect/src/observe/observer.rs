@@ -1,13 +1,14 @@
 //! Takes the events of one stretch of one file: rules and observers in one pass.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use model::observation::Belongs;
 use model::{Family, Origin, Reject, Row, Schema, Sink, Source, Utc, WindowsEvent, server_name};
 
 use super::columns::{Columns, is_empty};
 use super::file::FileTally;
-use super::pages::{Request, Teller, is_command, page_of};
+use super::pages::{Pages, Request, Teller, is_command, page_of};
 use super::server::ServerTally;
 use super::sightings::Hit;
 use super::{access, events};
@@ -47,7 +48,9 @@ pub struct Observer<'p> {
     facts: &'p FileFacts,
     range: TimeRange,
     tally: FileTally,
-    bound: Option<Bound<'p>>,
+    /// Boxed: it is taken out and put back for every row.
+    bound: Option<Box<Bound<'p>>>,
+    own_pages: OwnPages,
     /// Rules that the literals of the block point to, with the offset at which each literal ends; ascending.
     candidates: Vec<(usize, RuleIndex)>,
     next_candidate: usize,
@@ -87,6 +90,7 @@ impl<'p> Observer<'p> {
             range,
             tally: FileTally::default(),
             bound: None,
+            own_pages: OwnPages::default(),
             candidates: Vec::new(),
             next_candidate: 0,
             scanned: family,
@@ -108,7 +112,7 @@ impl<'p> Observer<'p> {
             return;
         }
         let rules = self.plan.rows(&schema.family).map(|rows| (rows, rows.bind(schema)));
-        self.bound = Some(Bound { schema: Arc::clone(schema), columns: Columns::of(schema), rules });
+        self.bound = Some(Box::new(Bound { schema: Arc::clone(schema), columns: Columns::of(schema), rules }));
         self.here = Here::default();
     }
 
@@ -141,6 +145,9 @@ impl<'p> Observer<'p> {
         self.here.recognise(client, self.plan);
         let Some(source) = &self.here.source else { return };
         let server = self.tally.server(self.here.server.as_deref());
+        if let Some(address) = columns.cell(row, columns.own_address) {
+            server.own_addresses.add(address);
+        }
         server.named_by_exchange += u64::from(self.here.server.is_some());
         // A log without the columns in which attacks show covers nothing.
         server.coverage.record(source, row.time.filter(|_| columns.can_show));
@@ -174,8 +181,9 @@ impl<'p> Observer<'p> {
         }
         if let Some(time) = row.time {
             record_build(server, row, columns, time);
-            record_access(server, row, columns, time, &mut self.key);
-            record_page(server, row, columns, source, time, origin, &mut self.scratch);
+            record_access(server, row, columns, client, time, &mut self.key);
+            let place = PageRow { source, client, time, origin };
+            record_page(server, row, columns, &place, (&mut self.scratch, &mut self.key), &mut self.own_pages);
         }
     }
 }
@@ -227,7 +235,8 @@ impl Here {
         if client == self.client_cell {
             return;
         }
-        self.client_cell = client.to_vec();
+        self.client_cell.clear();
+        self.client_cell.extend_from_slice(client);
         self.known_client.clear();
         if let Ok(client) = std::str::from_utf8(client) {
             let known = plan.indicators().find(IndicatorKind::Ip, client);
@@ -239,7 +248,8 @@ impl Here {
         let cell = columns.server.map(|at| row.raw(at)).unwrap_or_default();
         if cell != self.server_cell {
             self.server_cell = cell.to_vec();
-            self.server = server_name(&String::from_utf8_lossy(cell));
+            let text = columns.server.map(|at| row.text(at)).unwrap_or_default();
+            self.server = server_name(&String::from_utf8_lossy(&text));
         }
         let part = match columns.family {
             Family::HttpProxy => columns.protocol,
@@ -325,12 +335,21 @@ fn build_in_cell(cell: &[u8]) -> Option<model::Build> {
 
 /// Health mailboxes make most of the traffic and are nobody.
 fn is_probe(account: &[u8]) -> bool {
-    memchr::memmem::find(account, b"HealthMailbox").is_some()
+    static PROBE: LazyLock<memchr::memmem::Finder<'static>> =
+        LazyLock::new(|| memchr::memmem::Finder::new("HealthMailbox"));
+    PROBE.find(account).is_some()
 }
 
-fn record_access(server: &mut ServerTally, row: &Row<'_>, columns: &Columns, time: Utc, key: &mut Vec<u8>) {
+fn record_access(
+    server: &mut ServerTally,
+    row: &Row<'_>,
+    columns: &Columns,
+    client: Option<&[u8]>,
+    time: Utc,
+    key: &mut Vec<u8>,
+) {
     let Some(account) = columns.cell(row, columns.account).filter(|account| !is_probe(account)) else { return };
-    let Some(client) = columns.client(row) else { return };
+    let Some(client) = client else { return };
     if !matches!(columns.status(row), Some(200..=399) | None) {
         return;
     }
@@ -350,21 +369,27 @@ fn record_access(server: &mut ServerTally, row: &Row<'_>, columns: &Columns, tim
     }
 }
 
+/// What `record_page` needs beside the row.
+struct PageRow<'a> {
+    source: &'a Source,
+    client: Option<&'a [u8]>,
+    time: Utc,
+    origin: Origin,
+}
+
 fn record_page(
     server: &mut ServerTally,
     row: &Row<'_>,
     columns: &Columns,
-    source: &Source,
-    time: Utc,
-    origin: Origin,
-    scratch: &mut Vec<u8>,
+    place: &PageRow<'_>,
+    (scratch, key): (&mut Vec<u8>, &mut Vec<u8>),
+    own_pages: &mut OwnPages,
 ) {
-    let Some(teller) = Teller::of(source) else { return };
-    let (Some(stem), Some(client)) = (columns.cell(row, columns.stem), columns.client(row)) else { return };
+    let Some(teller) = Teller::of(place.source) else { return };
+    let (Some(stem), Some(client)) = (columns.cell(row, columns.stem), place.client) else { return };
     let Some(page) = page_of(stem, scratch) else { return };
-    let Ok(text) = std::str::from_utf8(page) else { return };
     let is_post = columns.cell(row, columns.method).is_some_and(|method| method.eq_ignore_ascii_case(b"POST"));
-    if is_exchanges_own(text, is_post) {
+    if own_pages.contains(page, is_post) {
         return;
     }
     let request = Request {
@@ -374,17 +399,41 @@ fn record_page(
         is_post,
         has_referrer: columns.cell(row, columns.referrer).is_some_and(|referrer| !names_page(referrer, page)),
         is_command: columns.cell(row, columns.query).is_some_and(is_command),
-        time,
-        origin,
+        time: place.time,
+        origin: place.origin,
         raw: row.line,
     };
-    server.pages.of(teller).record(page, &request);
+    Pages::key(teller, page, place.time, key);
+    server.pages.of(teller).record(key, &request);
 }
 
 /// A page that is its own referrer was reached by no link: shells with a form look so.
 fn names_page(referrer: &[u8], page: &[u8]) -> bool {
     let path = referrer.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
     path.len() >= page.len() && path.get(path.len() - page.len()..).is_some_and(|end| end.eq_ignore_ascii_case(page))
+}
+
+/// Whether pages are Exchange's own, remembered: a few dozen pages make up most requests.
+#[derive(Default)]
+struct OwnPages(HashMap<Box<[u8]>, [Option<bool>; 2]>);
+
+impl OwnPages {
+    /// More are looked up each time.
+    const REMEMBERED_MAX: usize = 4_096;
+
+    fn contains(&mut self, page: &[u8], is_post: bool) -> bool {
+        let at = usize::from(is_post);
+        if let Some(known) = self.0.get(page).and_then(|answers| answers.get(at).copied().flatten()) {
+            return known;
+        }
+        let is_own = std::str::from_utf8(page).is_ok_and(|page| is_exchanges_own(page, is_post));
+        if self.0.len() < Self::REMEMBERED_MAX
+            && let Some(answer) = self.0.entry(page.into()).or_default().get_mut(at)
+        {
+            *answer = Some(is_own);
+        }
+        is_own
+    }
 }
 
 /// A page of Exchange's own. In the front end's logon folders a back-end page of the same URL is no excuse for a POST:

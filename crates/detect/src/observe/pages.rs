@@ -4,6 +4,9 @@
 //! to a page that a web server executes and that is in no list of Exchange's pages is added up per page and client;
 //! what it means is judged later.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::observation::{EvidenceRecord, PageUse};
 use model::{Family, Origin, Source, Utc};
 
@@ -87,18 +90,73 @@ impl Pages {
         self.0.iter_mut().for_each(|tally| tally.shift(secs));
     }
 
-    /// One entry per page and client, sorted. No request is counted twice.
-    pub fn into_uses(self) -> Vec<PageUse> {
-        let mut uses: Vec<PageUse> = Vec::new();
+    /// One entry per page and client, sorted. No request is counted twice: what the proxy log tells counts for pages
+    /// that the IIS log of the front end does not know, and for days of which that log is gone.
+    pub fn into_uses(self, days_of_iis: &BTreeSet<i64>) -> Vec<PageUse> {
         let [front_end, proxy, back_end, other_site] = self.0;
-        for tally in [front_end, proxy, back_end] {
-            let told: std::collections::BTreeSet<String> = uses.iter().map(|seen| seen.page.clone()).collect();
-            uses.extend(tally.into_uses(true).into_iter().filter(|seen| !told.contains(&seen.page)));
+        let mut uses: BTreeMap<(String, String), PageUse> = BTreeMap::new();
+        for seen in front_end.into_uses(true) {
+            uses.insert((seen.page.clone(), seen.client.clone()), seen);
         }
-        uses.extend(other_site.into_uses(false));
-        uses.sort_by(|a, b| (&a.page, &a.client).cmp(&(&b.page, &b.client)));
-        uses
+        let told = |uses: &BTreeMap<(String, String), PageUse>| uses.keys().map(|(page, _)| page.clone()).collect();
+        let by_iis: BTreeSet<String> = told(&uses);
+        for mut seen in proxy.into_uses(true) {
+            let (page, day) = page_and_day(&seen.page);
+            seen.page = page;
+            if by_iis.contains(&seen.page) && day.is_none_or(|day| days_of_iis.contains(&day)) {
+                continue;
+            }
+            match uses.entry((seen.page.clone(), seen.client.clone())) {
+                Entry::Vacant(empty) => _ = empty.insert(seen),
+                Entry::Occupied(mut known) => add(known.get_mut(), seen),
+            }
+        }
+        let by_front_end: BTreeSet<String> = told(&uses);
+        let mut all: Vec<PageUse> = uses.into_values().collect();
+        all.extend(back_end.into_uses(true).into_iter().filter(|seen| !by_front_end.contains(&seen.page)));
+        all.extend(other_site.into_uses(false));
+        all.sort_by(|a, b| (&a.page, &a.client).cmp(&(&b.page, &b.client)));
+        all
     }
+
+    /// The key under which a request is filed: the page, and for the proxy log its day.
+    pub fn key(teller: Teller, page: &[u8], time: Utc, key: &mut Vec<u8>) {
+        key.clear();
+        key.extend_from_slice(page);
+        if teller == Teller::Proxy {
+            key.extend_from_slice(format!("\n{}", day_of(time)).as_bytes());
+        }
+    }
+}
+
+/// Whole days since the epoch.
+pub fn day_of(time: Utc) -> i64 {
+    time.hour().div_euclid(24)
+}
+
+fn page_and_day(key: &str) -> (String, Option<i64>) {
+    match key.rsplit_once('\n') {
+        Some((page, day)) => (page.to_owned(), day.parse().ok()),
+        None => (key.to_owned(), None),
+    }
+}
+
+/// Adds what another log tells of the same page and client.
+fn add(known: &mut PageUse, more: PageUse) {
+    known.requests += more.requests;
+    known.answered += more.answered;
+    known.posts_answered += more.posts_answered;
+    known.not_found += more.not_found;
+    known.referred += more.referred;
+    known.commands += more.commands;
+    known.first = known.first.min(more.first);
+    known.last = known.last.max(more.last);
+    known.first_answered = [known.first_answered, more.first_answered].into_iter().flatten().min();
+    known.last_answered = known.last_answered.max(more.last_answered);
+    known.gone = known.gone.max(more.gone);
+    known.account = known.account.take().or(more.account);
+    known.evidence.extend(more.evidence);
+    known.evidence.sort_by_key(|record| (record.time, record.origin));
 }
 
 impl Merge for Pages {
@@ -158,7 +216,7 @@ impl PageTally {
     /// One entry per page and client. Clients beyond the limit stand together as `(other clients)`.
     fn into_uses(self, exchange_site: bool) -> Vec<PageUse> {
         let (mut answered, mut others) = (rows(self.answered), rows(self.others));
-        let keys: std::collections::BTreeSet<_> = answered.keys().chain(others.keys()).cloned().collect();
+        let keys: BTreeSet<_> = answered.keys().chain(others.keys()).cloned().collect();
         keys.into_iter()
             .filter_map(|key| {
                 let (page, client) = key.clone();
@@ -203,7 +261,7 @@ fn smaller(mine: Option<Box<[u8]>>, theirs: Option<&[u8]>) -> Option<Box<[u8]>> 
     }
 }
 
-type Rows = std::collections::BTreeMap<(String, String), Requests>;
+type Rows = BTreeMap<(String, String), Requests>;
 
 fn rows(half: Bounded<Clients>) -> Rows {
     let (pages, _) = half.into_parts();

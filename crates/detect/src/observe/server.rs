@@ -1,13 +1,49 @@
 //! Everything seen on one server, in one value that adds up.
 
+use std::collections::BTreeSet;
+
 use model::observation::{FileSeen, Server};
 
 use super::access::{self, LOGONS_MAX, MAILBOX_USES_MAX, Use};
 use super::bounded::{Bounded, Merge};
 use super::builds::BuildTally;
 use super::coverage::CoverageTally;
-use super::pages::Pages;
+use super::pages::{Pages, Teller};
 use super::sightings::SightingTally;
+
+/// Addresses that a server has; a forged log can name more.
+const OWN_ADDRESSES_MAX: usize = 64;
+
+/// The server's own addresses, as its IIS logs name them.
+#[derive(Clone, Debug, Default)]
+pub struct OwnAddresses {
+    all: BTreeSet<Box<[u8]>>,
+    last: Vec<u8>,
+}
+
+impl OwnAddresses {
+    pub fn add(&mut self, address: &[u8]) {
+        if address == self.last {
+            return;
+        }
+        self.last.clear();
+        self.last.extend_from_slice(address);
+        if !self.all.contains(address) {
+            self.all.insert(address.into());
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        while self.all.len() > OWN_ADDRESSES_MAX {
+            self.all.pop_last();
+        }
+    }
+
+    fn into_list(self) -> Vec<String> {
+        self.all.iter().map(|address| String::from_utf8_lossy(address).into_owned()).collect()
+    }
+}
 
 /// What a file, or all files, tell of one server.
 #[derive(Clone, Debug)]
@@ -19,6 +55,7 @@ pub struct ServerTally {
     pub logons: Bounded<Use>,
     pub mailboxes: Bounded<Use>,
     pub files: Vec<FileSeen>,
+    pub own_addresses: OwnAddresses,
     pub web_folders: bool,
     /// Records of Exchange or IIS logs that name the server; Windows events also name others.
     pub named_by_exchange: u64,
@@ -34,6 +71,7 @@ impl Default for ServerTally {
             logons: Bounded::new(LOGONS_MAX),
             mailboxes: Bounded::new(MAILBOX_USES_MAX),
             files: Vec::new(),
+            own_addresses: OwnAddresses::default(),
             web_folders: false,
             named_by_exchange: 0,
         }
@@ -52,6 +90,9 @@ impl ServerTally {
 
     pub fn into_server(mut self) -> Server {
         let coverage = self.coverage.into_sources();
+        let by_front_end = coverage.iter().filter(|(source, _)| Teller::of(source) == Some(Teller::FrontEnd));
+        let days_of_iis =
+            by_front_end.flat_map(|(_, seen)| seen.hours.keys()).map(|hour| hour.div_euclid(24)).collect();
         let end = coverage.values().filter_map(|source| source.last).max();
         let mut sightings = self.sightings.into_sightings();
         sightings.sort_by(|a, b| {
@@ -65,10 +106,11 @@ impl ServerTally {
             builds: self.builds.into_builds(end),
             coverage,
             sightings,
-            pages: self.pages.into_uses(),
+            pages: self.pages.into_uses(&days_of_iis),
             mail: access::mailboxes(self.mailboxes),
             logons: access::logons(self.logons),
             files: self.files,
+            own_addresses: self.own_addresses.into_list(),
             web_folders_present: self.web_folders,
         }
     }
@@ -83,6 +125,8 @@ impl Merge for ServerTally {
         self.logons.merge(other.logons);
         self.mailboxes.merge(other.mailboxes);
         self.files.extend(other.files);
+        self.own_addresses.all.extend(other.own_addresses.all);
+        self.own_addresses.trim();
         self.web_folders |= other.web_folders;
         self.named_by_exchange += other.named_by_exchange;
     }

@@ -14,7 +14,7 @@ use super::kept::Kept;
 /// Groups kept per rule: as many from the beginning as from the end.
 const GROUPS_MAX: usize = 600;
 /// Request ids kept per group.
-const REQUEST_IDS_MAX: usize = 10;
+const REQUEST_IDS_MAX: usize = 256;
 /// Longer cells are cut in group keys; the raw record has them whole.
 const KEY_BYTES_MAX: usize = 1_024;
 

@@ -25,6 +25,7 @@ impl Tally {
     /// file suggest.
     pub fn add(&mut self, host: &str, suggested: Option<&str>, file: FileTally) {
         for (name, server) in file.servers {
+            let name = Some(name).filter(|name| !name.is_empty());
             self.parts.entry((host.to_owned(), name)).or_default().merge(server);
         }
         if let Some(name) = suggested {

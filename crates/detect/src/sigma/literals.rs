@@ -15,13 +15,16 @@ const LITERAL_BYTES_MAX: usize = 64;
 /// A rule with more alternatives than this is tested on every record.
 const LITERALS_MAX: usize = 4096;
 
+/// The score of a literal that is part of a word of nearly every record: no filter at all.
+const EVERYWHERE_SCORE: usize = 0;
 /// The score of a literal that is part of a common word.
 const COMMON_SCORE: usize = 1;
 
+/// Words that stand in nearly every record.
+const EVERYWHERE: [&str; 7] = ["post", "true", "false", "success", "anonymous", "mozilla/5.0", "windows nt"];
+
 /// Words that stand in so many records of a mail server that they filter badly.
-const COMMON: [&str; 24] = [
-    "mozilla/5.0",
-    "windows nt",
+const COMMON: [&str; 17] = [
     "http://",
     "https://",
     "/owa/",
@@ -37,13 +40,8 @@ const COMMON: [&str; 24] = [
     ".exe",
     ".aspx",
     "powershell",
-    "post",
-    "true",
-    "false",
-    "success",
     "cmd.exe",
     "w3wp.exe",
-    "anonymous",
 ];
 
 /// How the bytes that are searched are written.
@@ -62,8 +60,8 @@ impl Detection {
     pub fn required_literals(&self, writing: Writing, searched: &dyn Fn(FieldId) -> bool) -> Option<Vec<Vec<u8>>> {
         let search = Search { detection: self, writing, searched };
         let set = search.of_node(&self.condition)?;
-        // Testing every row is cheaper than finding a common word in every row and then testing it.
-        if writing == Writing::Lines && set.score <= COMMON_SCORE {
+        // Testing every row is cheaper than finding a word in every row and then testing it.
+        if writing == Writing::Lines && set.score == EVERYWHERE_SCORE {
             return None;
         }
         let mut literals = set.literals;
@@ -163,8 +161,14 @@ fn union(sets: impl Iterator<Item = Option<Set>>) -> Option<Set> {
 
 /// How rarely a string is to be expected: its length, unless it is part of a common word.
 fn score(literal: &[u8]) -> usize {
-    let common = COMMON.iter().any(|word| memchr::memmem::find(word.as_bytes(), literal).is_some());
-    if common { COMMON_SCORE } else { literal.len().min(12) }
+    let is_part_of = |words: &[&str]| words.iter().any(|word| memchr::memmem::find(word.as_bytes(), literal).is_some());
+    if is_part_of(&EVERYWHERE) {
+        EVERYWHERE_SCORE
+    } else if is_part_of(&COMMON) {
+        COMMON_SCORE
+    } else {
+        literal.len().min(12)
+    }
 }
 
 #[cfg(test)]
@@ -194,6 +198,10 @@ mod tests {
         check(
             "  s: {cs-method: POST, cs-uri-stem|contains: /Powershell-Proxy}\n  condition: s",
             Some(&["/powershell-proxy"]),
+        );
+        check(
+            "  s: {cs-method: POST, cs-uri-stem|contains: [/ecp/, /owa/auth/]}\n  condition: s",
+            Some(&["/ecp/", "/owa/auth/"]),
         );
         check("  s: {a|contains|all: [short, muchlonger]}\n  condition: s", Some(&["muchlonger"]));
     }

@@ -3,6 +3,7 @@
 //! A header is small and cheap to move on, so that a file can be cut at any line end: [`Header::advance`] runs ahead
 //! over a block and finds the header behind it, without splitting a record.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -23,7 +24,10 @@ pub enum Dialect {
 /// More columns than this are no log.
 const COLUMNS_MAX: usize = 1_000;
 
-/// Columns that hold the time of a record, by preference.
+/// Columns that were in force before are kept up to this many, without repetition.
+const EARLIER_MAX: usize = 4;
+
+/// Columns that hold the time of a record, by preference. A plain header row begins with one of them, in any case.
 const TIME_COLUMNS: &[&str] = &["DateTime", "TimeStamp", "date-time", "Date-Time", "Date"];
 
 /// The columns in force, in up to three readings: as written, without empty names, without repeated names. Real
@@ -31,6 +35,8 @@ const TIME_COLUMNS: &[&str] = &["DateTime", "TimeStamp", "date-time", "Date-Time
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Columns {
     pub dialect: Dialect,
+    /// The line that bound them. Logs repeat it, and mostly it changes nothing.
+    line: Arc<[u8]>,
     pub variants: Vec<Arc<Schema>>,
     times: Vec<TimeAt>,
     /// W3C: where blanks inside a value may be, by preference, for the first variant.
@@ -66,7 +72,10 @@ pub struct Header {
     pub log_type: Box<str>,
     /// The day from `#Date` (or, set by the caller, from the file name), for logs without a date column.
     pub day: Option<(i64, u32, u32)>,
-    pub(super) columns: Option<Columns>,
+    pub(super) columns: Option<Arc<Columns>>,
+    /// What was in force before, new ones first. A damaged or forged `#Fields` line must not make all lines behind
+    /// it unreadable.
+    pub(super) earlier: Vec<Arc<Columns>>,
 }
 
 /// The columns that IIS logs by default since version 7, for logs whose beginning is missing.
@@ -87,7 +96,7 @@ impl Header {
             && memchr::memchr(b',', line.get(..20).unwrap_or(line)).is_none()
         {
             let mut assumed = header.clone();
-            if assumed.fields(IIS_DEFAULT).is_ok() && assumed.fits(line) {
+            if assumed.fields(IIS_DEFAULT.as_bytes(), IIS_DEFAULT).is_ok() && assumed.fits(line) {
                 header = assumed;
             }
         }
@@ -98,7 +107,7 @@ impl Header {
     fn fits(&self, line: &[u8]) -> bool {
         let Some(columns) = &self.columns else { return false };
         let mut cells = Vec::new();
-        super::split::split_spaces(line, columns, &mut cells) == super::split::Split::As(0)
+        super::split::split(line, columns, &mut cells) == super::split::Split::As(0)
             && super::split::has_known_forms(line, &cells, &columns.rigid)
     }
 
@@ -116,54 +125,35 @@ impl Header {
 
     /// Moves on over a block without reading its records.
     pub fn advance(&mut self, block: &[u8]) {
-        let mut rest = block;
-        // Only before any columns are known can a line without `#` be the header row that binds them.
-        if self.columns.is_none() {
-            for (line, at) in lines(block) {
-                self.header_line(line);
-                if self.columns.is_some() {
-                    rest = block.get(at + line.len()..).unwrap_or_default();
-                    break;
-                }
-            }
-        } else if let Some((line, _)) = lines(block).next() {
-            self.header_line(line);
-        }
-        for needle in [&b"\n#"[..], b"\nDateTime,", b"\n\"DateTime\","] {
-            if needle != b"\n#" && memmem::find(rest, needle).is_none() {
+        // One pass over the line ends: several kinds of header lines in one block must be taken in their order.
+        for start in std::iter::once(0).chain(memchr::memchr_iter(b'\n', block).map(|at| at + 1)) {
+            let rest = block.get(start..).unwrap_or_default();
+            if !may_be_header(rest) {
                 continue;
             }
-            // Several kinds of header lines in one block must be taken in their order.
-            return self.advance_in_order(rest);
-        }
-    }
-
-    fn advance_in_order(&mut self, block: &[u8]) {
-        for at in memchr::memchr_iter(b'\n', block) {
-            let line = block.get(at + 1..).unwrap_or_default();
-            let starts = |prefix: &[u8]| line.starts_with(prefix);
-            if starts(b"#") || starts(b"D") || starts(b"\"D") || starts(b"\0") || starts(b"\xEF") {
-                let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
-                let line = line.get(..end).unwrap_or_default();
-                self.header_line(line.strip_suffix(b"\r").unwrap_or(line));
+            if let Some((line, _)) = lines(rest).next() {
+                let (line, _) = super::without_padding(line);
+                if line.len() <= super::LINE_BYTES_MAX {
+                    self.take(line);
+                }
             }
         }
     }
 
-    /// Takes a line if it is a directive or a header row.
-    fn header_line(&mut self, line: &[u8]) {
-        let (line, _) = super::without_padding(line);
-        match line.first() {
-            Some(_) if line.len() > super::LINE_BYTES_MAX => {}
-            Some(b'#') => _ = self.directive(line),
-            Some(b'0'..=b'9') | None => {}
-            Some(_) => _ = self.row(line),
+    /// Takes a line if it is a directive or a header row. `None`: it is neither.
+    pub(super) fn take(&mut self, line: &[u8]) -> Option<Result<(), RejectReason>> {
+        if !may_be_header(line) {
+            return None;
         }
+        if self.columns.as_ref().is_some_and(|columns| *columns.line == *line && self.describes(columns)) {
+            return Some(Ok(()));
+        }
+        if line.first() == Some(&b'#') { Some(self.directive(line)) } else { self.row(line).then_some(Ok(())) }
     }
 
     /// Takes a `#` line. A `#Fields` line without any known time or address column is refused, and the columns in
     /// force stay.
-    pub(super) fn directive(&mut self, line: &[u8]) -> Result<(), RejectReason> {
+    fn directive(&mut self, line: &[u8]) -> Result<(), RejectReason> {
         let text = String::from_utf8_lossy(line);
         let (name, value) = text.split_once(':').unwrap_or((&text, ""));
         let value = value.trim();
@@ -174,7 +164,7 @@ impl Header {
             "#date" => {
                 self.day = Utc::parse(value.as_bytes().get(..10).unwrap_or_default()).map(Utc::date).or(self.day)
             }
-            "#fields" => return self.fields(value),
+            "#fields" => return self.fields(line, value),
             // `#Remark`, `#Start-Date`, comments.
             _ => {}
         }
@@ -183,10 +173,10 @@ impl Header {
 
     /// Takes a plain header row, as Exchange writes it at the start of request logs. It binds columns only while a
     /// row can be told from it.
-    pub(super) fn row(&mut self, line: &[u8]) -> bool {
+    fn row(&mut self, line: &[u8]) -> bool {
         let first = line.strip_prefix(b"\"").unwrap_or(line);
         let looks_like_one = line.len() < 65_536
-            && TIME_COLUMNS.iter().chain(&["Timestamp", "timestamp", "dateTime"]).any(|name| {
+            && TIME_COLUMNS.iter().any(|name| {
                 first.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
                     && matches!(first.get(name.len()), Some(b',' | b'"'))
             });
@@ -200,34 +190,66 @@ impl Header {
         if names.len() < 2 || !names.iter().all(|name| is_name(name)) {
             return false;
         }
-        self.bind(names, Dialect::Commas).is_ok()
+        self.bind(line, names, Dialect::Commas).is_ok()
     }
 
-    fn fields(&mut self, value: &str) -> Result<(), RejectReason> {
+    fn fields(&mut self, line: &[u8], value: &str) -> Result<(), RejectReason> {
         let dialect = if value.contains(',') { Dialect::Commas } else { Dialect::Spaces };
         let names: Vec<Box<str>> = match dialect {
             Dialect::Commas => value.split(',').map(|name| name.trim().into()).collect(),
             Dialect::Spaces => value.split_ascii_whitespace().map(Into::into).collect(),
         };
-        self.bind(names, dialect)
+        self.bind(line, names, dialect)
     }
 
-    fn bind(&mut self, names: Vec<Box<str>>, dialect: Dialect) -> Result<(), RejectReason> {
-        let known = |name: &str| {
-            let name = name.to_ascii_lowercase();
-            matches!(name.as_str(), "date" | "time" | "c-ip" | "s-ip" | "datetime" | "timestamp" | "date-time")
-        };
-        if names.len() > COLUMNS_MAX || !names.iter().any(|name| known(name)) {
+    fn bind(&mut self, line: &[u8], names: Vec<Box<str>>, dialect: Dialect) -> Result<(), RejectReason> {
+        const KNOWN: [&str; 7] = ["date", "time", "c-ip", "s-ip", "datetime", "timestamp", "date-time"];
+        let is_known = |name: &str| KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known));
+        if names.len() > COLUMNS_MAX || !names.iter().any(|name| is_known(name)) {
             return Err(RejectReason::NoColumns);
+        }
+        let same = |columns: &Columns| columns.dialect == dialect && columns.names() == names;
+        if self.columns.as_ref().is_some_and(|columns| same(columns) && self.describes(columns)) {
+            return Ok(());
+        }
+        if let Some(before) = self.columns.take().filter(|columns| !same(columns)) {
+            self.remember(before);
         }
         let family = match dialect {
             Dialect::Commas => family::of_log_type(&self.log_type).or_else(|| family::of_columns(&names)),
             Dialect::Spaces => family::of_columns(&names),
         };
         let family = family.unwrap_or(Family::OtherExchange);
-        self.columns = Some(Columns::new(names, dialect, family, self));
+        self.columns = Some(Arc::new(Columns::new(line, names, dialect, family, self)));
         Ok(())
     }
+
+    /// Keeps the latest columns, and always those with which the file began: no number of forged headers pushes them out.
+    fn remember(&mut self, before: Arc<Columns>) {
+        let same = |columns: &&mut Arc<Columns>| columns.dialect == before.dialect && columns.names() == before.names();
+        if let Some(known) = self.earlier.iter_mut().find(same) {
+            *known = before;
+            return;
+        }
+        self.earlier.insert(0, before);
+        if self.earlier.len() > EARLIER_MAX {
+            self.earlier.remove(EARLIER_MAX - 1);
+        }
+    }
+
+    /// Would the same names be bound to the same log type and version again?
+    fn describes(&self, columns: &Columns) -> bool {
+        columns
+            .variants
+            .first()
+            .is_some_and(|schema| schema.log_type == self.log_type && schema.version == self.version)
+    }
+}
+
+/// Can a line that begins so be a header line? The one test for reading and for running ahead, so that a cut never
+/// changes what is read. NUL and the first byte of a BOM are padding that may stand before it.
+fn may_be_header(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'#' | b'D' | b'd' | b'T' | b't' | b'"' | 0 | 0xEF))
 }
 
 /// `YYMMDD` in the names that IIS gives its logs.
@@ -242,23 +264,24 @@ fn day_in_name(name: &str) -> Option<(i64, u32, u32)> {
 }
 
 impl Columns {
-    fn new(names: Vec<Box<str>>, dialect: Dialect, family: Family, header: &Header) -> Self {
-        let without_empty: Vec<_> = names.iter().filter(|name| !name.is_empty()).cloned().collect();
-        let mut without_repeats: Vec<Box<str>> = Vec::with_capacity(without_empty.len());
-        for name in &without_empty {
-            if !without_repeats.contains(name) {
-                without_repeats.push(name.clone());
-            }
+    fn new(line: &[u8], names: Vec<Box<str>>, dialect: Dialect, family: Family, header: &Header) -> Self {
+        let schema = |names: Vec<Box<str>>| {
+            let (log_type, version) = (header.log_type.clone(), header.version.clone());
+            Arc::new(Schema { family, log_type, version, names })
+        };
+        let filled: Vec<&Box<str>> = names.iter().filter(|name| !name.is_empty()).collect();
+        let mut met = HashSet::with_capacity(filled.len());
+        let distinct: Vec<&Box<str>> = filled.iter().copied().filter(|name| met.insert(*name)).collect();
+        let mut variants = Vec::with_capacity(3);
+        if distinct.len() < filled.len() {
+            variants.push(schema(distinct.into_iter().cloned().collect()));
         }
-        let mut variants: Vec<Arc<Schema>> = Vec::new();
-        for names in [without_repeats, without_empty, names] {
-            if variants.iter().all(|schema| schema.names.len() != names.len()) {
-                let (log_type, version) = (header.log_type.clone(), header.version.clone());
-                variants.push(Arc::new(Schema { family, log_type, version, names }));
-            }
+        if filled.len() < names.len() {
+            variants.push(schema(filled.into_iter().cloned().collect()));
         }
+        variants.push(schema(names));
         let times = variants.iter().map(|schema| TimeAt::of(schema)).collect();
-        let first = variants.first().cloned();
+        let first = variants.first().filter(|_| dialect == Dialect::Spaces).cloned();
         let at = |name: &str| first.as_ref().and_then(|schema| schema.column(name));
         let elastic =
             ["cs-uri-query", "cs-uri-stem", "cs(User-Agent)", "cs-username", "cs(Referer)", "cs(Cookie)", "s-reason"];
@@ -273,11 +296,17 @@ impl Columns {
         ];
         Self {
             dialect,
+            line: line.into(),
             times,
             elastic: elastic.iter().filter_map(|name| at(name)).collect(),
             rigid: rigid.iter().filter_map(|(name, form)| Some((at(name)?, *form))).collect(),
             variants,
         }
+    }
+
+    /// The names as written.
+    fn names(&self) -> &[Box<str>] {
+        self.variants.last().map_or(&[], |schema| &schema.names)
     }
 
     /// The time of a record; `Ok(None)` where the log has no time or the cell is empty.

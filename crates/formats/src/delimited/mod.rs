@@ -18,7 +18,8 @@ pub use header::{Dialect, Header};
 pub use iis_native::read as read_iis_native;
 
 use crate::block::{Block, Lines, lines};
-use split::{Split, split_commas, split_spaces};
+use header::Columns;
+use split::{Split, has_known_forms, split};
 
 /// A longer line is a reject. The longest genuine ones (ActiveSync `Log=` values, exception texts) stay below 100 KiB.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -77,39 +78,76 @@ impl Reader {
             None if skipped > 0 => return Err(RejectReason::Binary),
             None => return Ok(LineIs::Blank),
             Some(_) if line.len() > LINE_BYTES_MAX => return Err(RejectReason::TooLong),
-            Some(b'0'..=b'9') => {}
-            Some(b'#') => return header.directive(line).map(|()| LineIs::Header),
-            Some(_) if header.row(line) => return Ok(LineIs::Header),
             Some(_) => {}
         }
+        if let Some(taken) = header.take(line) {
+            return taken.map(|()| LineIs::Header);
+        }
         let is_last = self.at_end && place.in_block + skipped + line.len() >= block.len();
-        let (schema, time) = self.cells(line, header).map_err(|reason| match reason {
+        let (schema, time) = self.cells(line, header, is_last).map_err(|reason| match reason {
             RejectReason::FieldCount { .. } | RejectReason::Quoting if is_last => RejectReason::Truncated,
             other => other,
         })?;
         let in_block = place.in_block + skipped;
         let offset = place.offset + skipped as u64;
-        sink.row(&Row { schema: &schema, number: place.number, offset, in_block, line, time, cells: &self.cells });
+        sink.row(&Row { schema, number: place.number, offset, in_block, line, time, cells: &self.cells });
         Ok(LineIs::Event)
     }
 
     /// Splits a record and reads its time.
-    fn cells(&mut self, line: &[u8], header: &Header) -> Result<(Arc<Schema>, Option<Utc>), RejectReason> {
-        let columns = header.columns.as_ref().ok_or(RejectReason::NoColumns)?;
-        let split = match columns.dialect {
-            Dialect::Spaces => split_spaces(line, columns, &mut self.cells),
-            Dialect::Commas => split_commas(line, &columns.variants, &mut self.cells),
+    fn cells<'h>(&mut self, line: &[u8], header: &'h Header, is_last: bool) -> Result<Timed<'h>, RejectReason> {
+        let columns = header.columns.as_deref().ok_or(RejectReason::NoColumns)?;
+        let (fits, read) = self.cells_as(line, columns, header);
+        let beyond_doubt = fits && matches!(read, Ok((_, Some(_))));
+        // What is left of a last record may fit anything.
+        if beyond_doubt || header.earlier.is_empty() || is_last {
+            return read;
+        }
+        let has_forms = read.is_ok() && columns.dialect == Dialect::Spaces && !columns.rigid.is_empty();
+        if let Some(read) = self.cells_as_before(line, header, has_forms) {
+            return Ok(read);
+        }
+        self.cells_as(line, columns, header).1
+    }
+
+    /// Also says whether there were as many cells as columns.
+    fn cells_as<'h>(
+        &mut self,
+        line: &[u8],
+        columns: &'h Columns,
+        header: &Header,
+    ) -> (bool, Result<Timed<'h>, RejectReason>) {
+        let (fits, variant) = match split(line, columns, &mut self.cells) {
+            Split::As(variant) => (true, variant),
+            Split::Stretched(variant) => (false, variant),
+            Split::Failed(reason) => return (false, Err(reason)),
         };
-        let variant = match split {
-            Split::As(variant) => variant,
-            Split::Failed(reason) => return Err(reason),
-        };
-        let schema = columns.variants.get(variant).ok_or(RejectReason::NoColumns)?;
+        let Some(schema) = columns.variants.get(variant) else { return (false, Err(RejectReason::NoColumns)) };
         let row = Row { schema, number: 0, offset: 0, in_block: 0, line, time: None, cells: &self.cells };
-        let time = columns.time(variant, &row, header.day)?;
-        Ok((Arc::clone(schema), time))
+        (fits, columns.time(variant, &row, header.day).map(|time| (schema, time)))
+    }
+
+    /// Reads a record as one of the columns that were in force before, where it fits them beyond doubt: a time, and
+    /// as many cells as columns or (W3C) all values of known form. `exactly`: the former in any case.
+    fn cells_as_before<'h>(&mut self, line: &[u8], header: &'h Header, exactly: bool) -> Option<Timed<'h>> {
+        header.earlier.iter().find_map(|columns| {
+            let (fits, read) = self.cells_as(line, columns, header);
+            let read = read.ok().filter(|(_, time)| time.is_some())?;
+            let sure = match columns.dialect {
+                Dialect::Commas => fits,
+                Dialect::Spaces => {
+                    (fits || !exactly)
+                        && !columns.rigid.is_empty()
+                        && has_known_forms(line, &self.cells, &columns.rigid)
+                }
+            };
+            sure.then_some(read)
+        })
     }
 }
+
+/// The reading of the columns by which a record was cut, and its time.
+type Timed<'h> = (&'h Arc<Schema>, Option<Utc>);
 
 /// IIS reserves space with NUL bytes; after a crash they stay in front of the next record.
 fn without_padding(line: &[u8]) -> (&[u8], usize) {

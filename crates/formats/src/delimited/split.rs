@@ -5,17 +5,28 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter};
 use model::{Cell, RejectReason, Schema};
 
-use super::header::{Columns, Form};
+use super::header::{Columns, Dialect, Form};
 
 /// How a record was cut: as which reading of the columns, or why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Split {
+    /// As many cells as columns.
     As(usize),
+    /// More cells than columns, made to fit.
+    Stretched(usize),
     Failed(RejectReason),
 }
 
+/// Cuts a record as these columns say.
+pub fn split(line: &[u8], columns: &Columns, cells: &mut Vec<Cell>) -> Split {
+    match columns.dialect {
+        Dialect::Spaces => split_spaces(line, columns, cells),
+        Dialect::Commas => split_commas(line, &columns.variants, cells),
+    }
+}
+
 /// Cuts at commas outside quotes. More cells than columns are taken as columns that a newer build appended.
-pub fn split_commas(line: &[u8], variants: &[Arc<Schema>], cells: &mut Vec<Cell>) -> Split {
+fn split_commas(line: &[u8], variants: &[Arc<Schema>], cells: &mut Vec<Cell>) -> Split {
     if cut_quoted(line, cells).is_none() {
         // A quote that never closes: what was written is no RFC 4180, so quotes mean nothing in it.
         cut_at(line, b',', cells);
@@ -30,7 +41,7 @@ pub fn split_commas(line: &[u8], variants: &[Arc<Schema>], cells: &mut Vec<Cell>
     let expected = variants.first().map_or(0, |schema| schema.names.len());
     if cells.len() > expected && variants.len() == 1 {
         cells.truncate(expected);
-        return Split::As(0);
+        return Split::Stretched(0);
     }
     Split::Failed(field_count(expected, cells.len()))
 }
@@ -38,7 +49,7 @@ pub fn split_commas(line: &[u8], variants: &[Arc<Schema>], cells: &mut Vec<Cell>
 /// Cuts at single blanks. An empty value can be two blanks in a row. Where a value itself holds blanks (Exchange
 /// appends latency texts to the query), the columns to its right are counted from the end, and the cut stands only if
 /// every column of known form has that form.
-pub fn split_spaces(line: &[u8], columns: &Columns, cells: &mut Vec<Cell>) -> Split {
+fn split_spaces(line: &[u8], columns: &Columns, cells: &mut Vec<Cell>) -> Split {
     cut_at(line, b' ', cells);
     let Some(schema) = columns.variants.first() else {
         return Split::Failed(RejectReason::NoColumns);
@@ -59,7 +70,7 @@ pub fn split_spaces(line: &[u8], columns: &Columns, cells: &mut Vec<Cell>) -> Sp
         let joined = join_cells(cells, *at, surplus);
         if has_known_forms(line, &joined, &columns.rigid) {
             *cells = joined;
-            return Split::As(0);
+            return Split::Stretched(0);
         }
     }
     Split::Failed(field_count(expected, found))
@@ -74,10 +85,9 @@ fn fitting(found: usize, variants: &[Arc<Schema>]) -> Option<usize> {
     variants.iter().position(|schema| schema.names.len() == found)
 }
 
-/// Lines are shorter than `LINE_BYTES_MAX`, so positions fit.
+/// Lines are no longer than `LINE_BYTES_MAX`, so positions fit.
 fn cell(start: usize, end: usize, doubled: bool) -> Cell {
-    let short = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Cell { start: short(start), end: short(end), doubled }
+    Cell { start: start as u32, end: end as u32, doubled }
 }
 
 fn cut_at(line: &[u8], separator: u8, cells: &mut Vec<Cell>) {
@@ -94,25 +104,32 @@ fn cut_at(line: &[u8], separator: u8, cells: &mut Vec<Cell>) {
 fn cut_quoted(line: &[u8], cells: &mut Vec<Cell>) -> Option<()> {
     cells.clear();
     let mut start = 0;
-    loop {
-        let rest = line.get(start..)?;
-        if rest.first() == Some(&b'"') {
-            let (end, doubled) = closing_quote(line, start + 1)?;
-            cells.push(cell(start + 1, end, doubled));
-            match line.get(end + 1) {
-                None => return Some(()),
-                Some(b',') => start = end + 2,
-                // Text behind the closing quote: not RFC 4180.
-                Some(_) => return None,
+    while let Some(first) = line.get(start) {
+        let end = match first {
+            // Most cells of an Exchange log are empty.
+            b',' => start,
+            b'"' => {
+                let (end, doubled) = closing_quote(line, start + 1)?;
+                cells.push(cell(start + 1, end, doubled));
+                match line.get(end + 1) {
+                    None => return Some(()),
+                    Some(b',') => start = end + 2,
+                    // Text behind the closing quote: not RFC 4180.
+                    Some(_) => return None,
+                }
+                continue;
             }
-        } else if let Some(length) = memchr(b',', rest) {
-            cells.push(cell(start, start + length, false));
-            start += length + 1;
-        } else {
-            cells.push(cell(start, line.len(), false));
-            return Some(());
-        }
+            _ => match memchr(b',', line.get(start..)?) {
+                Some(length) => start + length,
+                None => break,
+            },
+        };
+        cells.push(cell(start, end, false));
+        start = end + 1;
     }
+    // The last cell: also behind a comma at the end of the line stands one, an empty one.
+    cells.push(cell(start, line.len(), false));
+    Some(())
 }
 
 /// The position of the quote that ends the value starting at `from`, and whether quotes are doubled inside.

@@ -124,33 +124,106 @@ fn records_before_any_columns_are_rejects() {
     assert_eq!(seen.rejects[0].reason, RejectReason::NoColumns);
 }
 
-/// Everything that the invariants promise, over one nasty file cut at every line end.
+/// Everything that the invariants promise, over nasty files cut at every line end.
 #[test]
 fn a_file_cut_anywhere_reads_the_same() {
     let httpproxy = "DateTime,RequestId,UrlStem,AnchorMailbox,BackEndStatus\r\n#Log-type: HttpProxy Logs\r\n\
         2021-03-03T04:23:22.370Z,1,/ecp/y.js,a,200\r\n#Version: 2\r\n#Fields: DateTime,UrlStem,BackEndStatus\r\n\
         2021-03-03T04:23:22.370Z,/b,200\r\nDateTime,RequestId,UrlStem,AnchorMailbox,BackEndStatus\r\n\
         2021-03-03T04:23:22.370Z,1,/ecp/y.js,a,200\r\n";
+    let rows = "TimeStamp,Cmdlet,ProcessName\r\n2021-03-03T04:23:22Z,a,b\r\ntimestamp,x\r\n2021-03-03T04:23:23Z,c\r\n\
+        \"date-time\",event-id\r\n2021-03-03T04:23:24Z,d\r\ndateTime,one,two,three\r\n2021-03-03T04:23:25Z,1,2,3\r\n\
+        2021-03-03T04:23:26Z,e,f\r\n\0\0\u{feff}Date,y,z\r\n2021-03-03,g,h\r\nTime passes\r\n";
     for file in [
         format!(
             "{IIS}2021-03-03 00:00:02 10.0.0.1 GET / - 443 - 192.0.2.1 UA - 200 0 0 12\r\n#Fields: date c-ip cs-uri-stem\r\n\0\0#Date: 2020-01-01\r\n2021-03-03 1.2.3.4 /x\r\nbad\r\n"
         ),
         httpproxy.to_owned(),
+        rows.to_owned(),
+        behind_a_forged_header(IIS, IIS_RECORD),
+        behind_a_forged_header(HTTPPROXY, HTTPPROXY_RECORD),
     ] {
-        let bytes = file.as_bytes();
-        let (whole, whole_count) = run(bytes);
-        for cut in (0..bytes.len()).filter(|at| *at == 0 || bytes[at - 1] == b'\n') {
-            let (front, back) = bytes.split_at(cut);
-            let (mut seen, mut header) = (Seen::default(), Header::default());
-            let mut count = read(&Block::whole(front), &mut header, &mut seen);
-            let mut ahead = Header::default();
-            ahead.advance(front);
-            assert_eq!(ahead, header, "the header after byte {cut}");
-            let second = Block { bytes: back, offset: cut as u64, first_line: 1 + count.total() };
-            count += read(&second, &mut ahead, &mut seen);
-            assert_eq!((seen.rows, seen.rejects, count), (whole.rows.clone(), whole.rejects.clone(), whole_count));
-        }
+        reads_the_same_cut_anywhere(file.as_bytes());
     }
+    let (seen, count) = run(rows.as_bytes());
+    assert_eq!((count.events, count.headers, count.rejected), (6, 5, 1), "{:?}", seen.rows);
+    assert!(seen.rows[2].ends_with("date-time=2021-03-03T04:23:24Z | event-id=d"), "{:?}", seen.rows);
+}
+
+fn reads_the_same_cut_anywhere(bytes: &[u8]) {
+    let (whole, whole_count) = run(bytes);
+    for cut in (0..bytes.len()).filter(|at| *at == 0 || bytes[at - 1] == b'\n') {
+        let (front, back) = bytes.split_at(cut);
+        let (mut seen, mut header) = (Seen::default(), Header::default());
+        let mut count = read(&Block::whole(front), &mut header, &mut seen);
+        let mut ahead = Header::default();
+        ahead.advance(front);
+        assert_eq!(ahead, header, "the header after byte {cut}");
+        let second = Block { bytes: back, offset: cut as u64, first_line: 1 + count.total() };
+        count += read(&second, &mut ahead, &mut seen);
+        assert_eq!((seen.rows, seen.rejects, count), (whole.rows.clone(), whole.rejects.clone(), whole_count));
+    }
+}
+
+const IIS_RECORD: &str = "2021-03-03 00:00:02 10.0.0.1 GET /owa/ a=1 b 443 - 192.0.2.1 UA - 200 0 0 12";
+const HTTPPROXY: &str =
+    "#Log-type: HttpProxy Logs\r\n#Fields: DateTime,RequestId,UrlStem,AnchorMailbox,BackEndStatus\r\n";
+const HTTPPROXY_RECORD: &str = "2021-03-03T04:23:22.370Z,1,/ecp/y.js,a,200";
+
+/// Header and record, then every forged header with the record behind it.
+fn behind_a_forged_header(header: &str, record: &str) -> String {
+    let forged = ["date x", "date cs-uri-query", "DateTime,x", "date,c-ip,x,time,y,z", "date x", "c-ip"];
+    let behind: String = forged.iter().map(|names| format!("#Fields: {names}\r\n{record}\r\n")).collect();
+    format!("{header}{record}\r\n{behind}")
+}
+
+#[test]
+fn records_behind_a_forged_header_are_what_they_were() {
+    for (header, record) in [(IIS, IIS_RECORD), (HTTPPROXY, HTTPPROXY_RECORD)] {
+        let file = behind_a_forged_header(header, record);
+        let (seen, count) = run(file.as_bytes());
+        let told = |row: &String| row.split_once(' ').map(|(_, row)| row.to_owned());
+        assert!(seen.rows.iter().all(|row| told(row) == told(&seen.rows[0])), "{:#?}", seen.rows);
+        assert_eq!((count.events, count.rejected), (7, 0));
+    }
+}
+
+#[test]
+fn what_fits_no_columns_stays_a_reject() {
+    let file = format!(
+        "{IIS}{IIS_RECORD}\r\n#Fields: date x\r\n2021-03-03 00:00:02 a b c d e f g h i j k l m\r\n2021-03-03 cut\r\n2021-03-03 00:00:02 10.0.0.1"
+    );
+    let (seen, count) = run(file.as_bytes());
+    let reasons: Vec<_> = seen.rejects.iter().map(|reject| reject.reason.clone()).collect();
+    assert_eq!(reasons, [RejectReason::FieldCount { expected: 2, found: 15 }, RejectReason::Truncated]);
+    assert_eq!(count.events, 2);
+}
+
+#[test]
+fn a_repeated_header_binds_nothing_anew() {
+    let mut header = Header::default();
+    header.advance(IIS.as_bytes());
+    let schema = std::sync::Arc::clone(header.schema().unwrap());
+    header.advance(format!("{IIS}#Fields:  {}\r\n", IIS.split_once("#Fields: ").unwrap().1.trim()).as_bytes());
+    assert!(std::sync::Arc::ptr_eq(&schema, header.schema().unwrap()));
+    header.advance(IIS.replace("#Version: 1.0", "#Version: 2.0").as_bytes());
+    assert_eq!(header.schema().unwrap().version.as_deref(), Some("2.0"));
+    assert!(header.earlier.is_empty());
+}
+
+#[test]
+fn empty_cells_stand_where_they_are_written() {
+    let log = "#Fields: DateTime,a,b,c,d\n,,,,\n2021-03-03T04:23:22Z,,x,,\n,,\"\",\"y\",\n,,,\n";
+    check(
+        log.as_bytes(),
+        &expect![[r#"
+            2 OtherExchange - 
+            3 OtherExchange 2021-03-03T04:23:22Z DateTime=2021-03-03T04:23:22Z | b=x
+            4 OtherExchange - c=y
+            reject 5@67 FieldCount { expected: 5, found: 4 }
+            3 events, 1 headers, 0 blanks
+        "#]],
+    );
 }
 
 #[test]
