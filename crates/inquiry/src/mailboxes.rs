@@ -170,7 +170,8 @@ fn after_mailbox_word(text: &str) -> Option<String> {
     let at = lower.find("-mailbox ").or_else(|| lower.find("-mailbox:")).or_else(|| lower.find(".mailbox="));
     let value = text.get(at? + "-mailbox ".len()..)?.trim_start_matches([' ', ':', '=']);
     let value = match value.chars().next()? {
-        quote @ ('"' | '\'') => value.get(1..)?.split(quote).next()?,
+        // In a raw CSV record the quotes are doubled.
+        quote @ ('"' | '\'') => value.trim_start_matches(quote).split(quote).next()?,
         '\\' => value.get(1..)?.trim_start_matches('"').split(['\\', '"']).next()?,
         _ => value.split([' ', ';', ',', '\\', '"', '\r', '\n']).next()?,
     };
@@ -232,6 +233,7 @@ mod tests {
     fn exports_name_the_mailbox_in_the_record() {
         for (text, name) in [
             (r#"-Mailbox "alice" -FilePath "x""#, "alice"),
+            (r#"a,"-Mailbox ""alice"" -FilePath ""x""",b"#, "alice"),
             ("-Mailbox alice@example.org -FilePath x", "alice@example.org"),
             ("New-MailboxExportRequest.Mailbox='alice'.FilePath='x'", "alice"),
             (r#"{"Data":"-Mailbox \"alice\" -FilePath"}"#, "alice"),

@@ -294,7 +294,11 @@ fn where_it_lies(place: Place) -> &'static str {
 /// One finding per client that asks for names of web shells and never gets one.
 fn probes(material: &Material<'_>) -> Vec<Seen> {
     let mut asked: BTreeMap<&str, Vec<&PageUse>> = BTreeMap::new();
-    for one in material.server.pages.iter().filter(|one| one.answered == 0 && one.not_found > 0) {
+    let fetchers = fetchers(&material.server.pages);
+    let is_probe = |one: &&PageUse| {
+        (one.answered == 0 && one.not_found > 0) || (!drives(one) && fetchers.contains(one.client.as_str()))
+    };
+    for one in material.server.pages.iter().filter(is_probe) {
         let known_place = material.product.place(&one.page) != Place::Elsewhere;
         if is_script(&one.page) && known_place && !material.product.is_known_page(&one.page) {
             asked.entry(&one.client).or_default().push(one);
@@ -313,12 +317,21 @@ fn probe(material: &Material<'_>, client: &str, uses: &[&PageUse]) -> Seen {
     let said = Said {
         rule: PROBES_RULE,
         title: "A client looks for web shells of others".to_owned(),
-        reason: format!(
-            "It asked for {} that {} not there: {}. That shows interest, not entry.",
-            count(names.len() as u64, "page"),
-            if names.len() == 1 { "is" } else { "are" },
-            list(&names, 3)
-        ),
+        reason: if uses.iter().any(|one| one.answered > 0) {
+            format!(
+                "It asked for {} and was answered 200 by page after page: the server answers so to any name ({}). That \
+                 shows interest, not entry.",
+                count(names.len() as u64, "page"),
+                list(&names, 3)
+            )
+        } else {
+            format!(
+                "It asked for {} that {} not there: {}. That shows interest, not entry.",
+                count(names.len() as u64, "page"),
+                if names.len() == 1 { "is" } else { "are" },
+                list(&names, 3)
+            )
+        },
         benign: &[
             "a vulnerability scan that somebody ordered",
             "a research scanner",
@@ -414,7 +427,7 @@ mod tests {
     #[test]
     fn a_server_that_answers_to_any_name_has_no_shells() {
         let uses = (0..20).map(|n| page_use(&format!("/aspnet_client/{n}.aspx"), "198.51.100.1", 1)).collect();
-        check(uses, "no-evidence []");
+        check(uses, "targeted [observer/web-shell-probes Scan]");
     }
 
     #[test]

@@ -142,10 +142,8 @@ mod tests {
         let mut blocks = Blocks::new(tail, head, encoding);
         let mut found = Vec::new();
         while let Some(block) = blocks.next().unwrap() {
-            let mut number = block.first_line;
-            for (line, at) in lines(&block.bytes) {
+            for (number, (line, at)) in (block.first_line..).zip(lines(&block.bytes)) {
                 found.push((number, block.offset + at as u64, line.len()));
-                number += 1;
             }
         }
         found

@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn reads_the_version_resource() {
-        let resource: Vec<u8> = "FileVersion\u{0}\u{0}15.01.2106.002\u{0}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let resource: Vec<u8> =
+            "FileVersion\u{0}\u{0}15.01.2106.002\u{0}".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(file_version(&resource).map(|build| build.to_string()).as_deref(), Some("15.1.2106.2"));
         assert_eq!(file_version(b"MZ"), None);
     }

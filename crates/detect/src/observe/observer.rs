@@ -445,10 +445,10 @@ fn is_exchanges_own(page: &str, is_post: bool) -> bool {
         exchange::file_belongs(&format!(r"\frontend\httpproxy{}", page.replace('/', r"\")), None)
             != Some(Belongs::Unknown)
     };
-    let takes_no_post = || LINK_ONLY.iter().any(|name| page.ends_with(name));
+    let takes_no_post = || page.ends_with(LINK_ONLY);
     exchange::is_known_page(page) && (!is_post || !in_logon_folder() || (in_front_end() && !takes_no_post()))
 }
 
-/// Pages of the logon folder that are only ever followed to. One that is posted to has been replaced.
-const LINK_ONLY: [&str; 5] =
-    ["/redirsuiteserviceproxy.aspx", "/frowny.aspx", "/signout.aspx", "/outlookcn.aspx", "/logoff.aspx"];
+/// The page of the logon folder that is only ever followed to, and that intruders replace: one that is posted to is no
+/// longer Exchange's.
+const LINK_ONLY: &str = "/redirsuiteserviceproxy.aspx";

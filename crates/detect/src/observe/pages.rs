@@ -314,6 +314,14 @@ pub fn page_of<'s>(stem: &[u8], scratch: &'s mut Vec<u8>) -> Option<&'s [u8]> {
         b"aspx", b"ashx", b"asmx", b"asax", b"ascx", b"asp", b"asa", b"svc", b"cer", b"soap", b"cshtml", b"php", b"jsp",
     ];
     let stem = stem.get(..PAGE_BYTES_MAX).unwrap_or(stem);
+    let decoded;
+    // IIS logs paths decoded; what is still encoded was encoded twice.
+    let stem = if stem.contains(&b'%') {
+        decoded = plain(stem);
+        decoded.as_slice()
+    } else {
+        stem
+    };
     let end = memchr::memchr_iter(b'.', stem).find_map(|dot| {
         let rest = stem.get(dot + 1..)?;
         let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
@@ -406,6 +414,7 @@ mod tests {
             ("/a.aspx.txt", Some("/a.aspx")),
             ("/owa/15.1.2106.2/x.js", None),
             ("/ecp/DDI/DDIService.svc/SetObject", Some("/ecp/ddi/ddiservice.svc")),
+            ("/aspnet_client/x%2Easpx", Some("/aspnet_client/x.aspx")),
             ("/", None),
             ("", None),
         ] {
