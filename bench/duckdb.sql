@@ -2,7 +2,7 @@
 --
 -- bench/run puts paths in place of {files} (a list), {pages} (knowledge/pages.csv), {known_good}
 -- (knowledge/known-good/files.csv) and {packs} (the folder), runs what stands above the first `-- statement:` and then
--- one of the statements, and compares hits, logons and page requests with what is expected.
+-- one of the statements, and compares hits and the number of records with what afterpatch finds.
 --
 -- Conditions are those of packs/*/rules whose log source is `category: webserver`, of the address indicators of all
 -- packs, and of the observers: records per file and hour, logons per account and client, requests per unknown page and
@@ -52,7 +52,9 @@ CREATE MACRO autodiscover_rules(stem, query, username, status) AS
     list_filter([
         CASE WHEN has_token(stem, query) AND status = '200' THEN 'proxyshell/iis-token' END,
         CASE WHEN NOT has_token(stem, query) AND has_inner_page(stem, query) AND status = '200' AND username = '-'
-            THEN 'proxyshell/iis-inner-page' END,
+            THEN CASE WHEN regexp_matches(stem, '(/|%2f)ews(/|%2f|\?|%3f|$)')
+                        OR regexp_matches(query, '(@|%40)[^&]*(/|%2f)ews(/|%2f|\?|%3f|$)')
+                THEN 'proxyshell/iis-ews' ELSE 'proxyshell/iis-inner-page' END END,
         CASE WHEN username = '-'
                 AND (has_token(stem, query) OR has_inner_page(stem, query) OR has_inner_shell(stem, query) OR is_routed(query))
                 AND NOT (has_token(stem, query) AND status = '200')
@@ -70,12 +72,12 @@ CREATE MACRO rule_of(stem, query, method, port, username, client, agent, referer
         WHEN method = 'POST' AND (starts_with(stem, '/ecp/') OR starts_with(stem, '/owa/auth/'))
                 AND is_static_name(stem) AND is_front_end(port)
             THEN [CASE WHEN status = '241' THEN 'proxylogon/iis-static-post-241' ELSE 'proxylogon/iis-static-post' END]
-        WHEN status IN ('200', '500', '502', '503', '301', '302', '307', '308', '400', '401', '403', '404', '405', '410')
+        WHEN status IN ('200', '500', '301', '302', '307', '308', '400', '401', '403', '404', '405', '410')
                 AND (starts_with(stem, '/aspnet_client/') OR starts_with(stem, '/owa/auth/')
                     OR starts_with(stem, '/ecp/auth/') OR starts_with(stem, '/oab/'))
                 AND is_unknown_place(stem, port)
             THEN [CASE WHEN status = '200' THEN 'exchange-host/page-answered'
-                       WHEN status IN ('500', '502', '503') THEN 'exchange-host/page-failed'
+                       WHEN status = '500' THEN 'exchange-host/page-failed'
                        ELSE 'exchange-host/page-probe' END]
         WHEN starts_with(stem, '/autodiscover')
                 AND (contains(stem, 'autodiscover.json') OR contains(query, 'autodiscover.json'))

@@ -222,11 +222,11 @@ mod tests {
         builder.see(hit);
         let join = builder.rule(JOIN_RULE, Stage::Collection, Proves::Context);
         let mut row = sighting(join, "ews", "2021-03-03T04:00:01Z");
-        row.subject = Some("ceo@example.org".to_owned());
+        row.subject = Some("board@example.org".to_owned());
         row.request_ids = vec!["aaaaaaaa-1".to_owned()];
         (row.count, row.bytes) = (4, 123_456);
         builder.see(row);
-        assert_eq!(lines(&builder), ["ceo@example.org ews-ssrf 4 123456 f1 f2"]);
+        assert_eq!(lines(&builder), ["board@example.org ews-ssrf 4 123456 f1 f2"]);
     }
 
     #[test]
@@ -259,12 +259,12 @@ mod tests {
         let rule = builder.rule("proxylogon/anchor", Stage::Access, Proves::Success);
         builder.see(sighting(rule, "httpproxy/Ecp", "2021-03-03T04:00:00Z"));
         builder.server().mail = vec![
-            row("ceo@example.org", r"EXAMPLE\EXC01$", "2021-03-03T04:01:00Z"),
+            row("board@example.org", r"EXAMPLE\EXC01$", "2021-03-03T04:01:00Z"),
             row("cfo@example.org", r"EXAMPLE\EXC01$", "2021-02-03T04:01:00Z"),
             row("bob@example.org", r"EXAMPLE\bob", "2021-03-03T04:01:00Z"),
             row("HealthMailbox1@example.org", r"EXAMPLE\EXC01$", "2021-03-03T04:01:00Z"),
         ];
-        assert_eq!(lines(&builder), ["ceo@example.org ews-as-machine 2 10 f1"]);
+        assert_eq!(lines(&builder), ["board@example.org ews-as-machine 2 10 f1"]);
     }
 
     #[test]
