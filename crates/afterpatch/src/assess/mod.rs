@@ -153,8 +153,9 @@ fn gather(
 
 /// Nothing to judge: said aloud, with what was looked for.
 fn refuse_nothing(files: &[FileRecord], options: &AssessOptions) -> Result<(), Failure> {
-    let is_recognised =
-        |file: &FileRecord| !matches!(file.kind, Kind::Other | Kind::Container) && file.sha256.is_some();
+    // A file that breaks off has no hash, and still says what it says up to there.
+    let is_read = |file: &FileRecord| file.sha256.is_some() || file.records > 0 || file.lines > 0;
+    let is_recognised = |file: &FileRecord| !matches!(file.kind, Kind::Other | Kind::Container) && is_read(file);
     if files.iter().any(is_recognised) {
         return Ok(());
     }

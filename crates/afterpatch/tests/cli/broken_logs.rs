@@ -315,3 +315,24 @@ fn damaged_windows_events() {
         check(what, "EXC01/events.jsonl", &content, "proxylogon/cmdlet-payload", attack.as_bytes(), &expected);
     }
 }
+
+/// A copy that broke off: what comes before the break is read and judged, the file says that it is not whole, and no
+/// hash of a part passes for that of the file.
+#[test]
+fn a_gzip_file_that_breaks_off_is_read_up_to_there() {
+    let mut log = proxy_log(b"", &proxy_attack());
+    (0..4_000).for_each(|second| log.extend(format!("{}\r\n", ProxyRow::probe(second % 60).line()).bytes()));
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, &log).expect("in memory");
+    let packed = packed.finish().expect("in memory");
+    let tree = Tree::empty();
+    tree.put(&format!("{PROXY_LOG}.gz"), &packed[..packed.len() / 2]);
+    let assessed = assess(tree.path());
+    assert_eq!(assessed.findings_of(PROXY_RULE).len(), 1);
+    let manifest = assessed.manifest();
+    let inside = manifest.iter().find(|line| word(&line["path"]).contains('!')).expect("what is inside has its line");
+    assert!(inside["outcome"]["unreadable"].is_string() && inside["sha256"].is_null(), "{inside}");
+    assert!(number(&inside["records"]) > 100, "{inside}");
+    let gaps = list(&assessed.json["gaps"]);
+    assert!(gaps.iter().any(|gap| word(&gap["what"]).contains("could not be read to its end")), "{gaps:?}");
+}
