@@ -389,12 +389,15 @@ fn record_page(
     let (Some(stem), Some(client)) = (columns.cell(row, columns.stem), place.client) else { return };
     let Some(page) = page_of(stem, scratch) else { return };
     let is_post = columns.cell(row, columns.method).is_some_and(|method| method.eq_ignore_ascii_case(b"POST"));
-    if own_pages.contains(page, is_post) {
+    let account = columns.cell(row, columns.account);
+    // The back end is only ever asked by the front end, which posts on for others.
+    let is_bare_post = is_post && account.is_none() && teller != Teller::BackEnd;
+    if own_pages.contains(page, is_bare_post) {
         return;
     }
     let request = Request {
         client,
-        account: columns.cell(row, columns.account),
+        account,
         status: columns.status(row).unwrap_or(0),
         is_post,
         has_referrer: columns.cell(row, columns.referrer).is_some_and(|referrer| !names_page(referrer, page)),
@@ -421,12 +424,12 @@ impl OwnPages {
     /// More are looked up each time.
     const REMEMBERED_MAX: usize = 4_096;
 
-    fn contains(&mut self, page: &[u8], is_post: bool) -> bool {
-        let at = usize::from(is_post);
+    fn contains(&mut self, page: &[u8], is_bare_post: bool) -> bool {
+        let at = usize::from(is_bare_post);
         if let Some(known) = self.0.get(page).and_then(|answers| answers.get(at).copied().flatten()) {
             return known;
         }
-        let is_own = std::str::from_utf8(page).is_ok_and(|page| is_exchanges_own(page, is_post));
+        let is_own = std::str::from_utf8(page).is_ok_and(|page| is_exchanges_own(page, is_bare_post));
         if self.0.len() < Self::REMEMBERED_MAX
             && let Some(answer) = self.0.entry(page.into()).or_default().get_mut(at)
         {
@@ -436,9 +439,10 @@ impl OwnPages {
     }
 }
 
-/// A page of Exchange's own. In the front end's logon folders a back-end page of the same URL is no excuse for a POST:
+/// A page of Exchange's own. In the front end's logon folders a back-end page of the same URL is no excuse for a POST
+/// without an account:
 /// attackers name their pages after it.
-fn is_exchanges_own(page: &str, is_post: bool) -> bool {
+fn is_exchanges_own(page: &str, is_bare_post: bool) -> bool {
     let in_logon_folder =
         || matches!(exchange::place_of_url(page), exchange::Place::OwaAuth | exchange::Place::EcpAuth);
     let in_front_end = || {
@@ -446,7 +450,7 @@ fn is_exchanges_own(page: &str, is_post: bool) -> bool {
             != Some(Belongs::Unknown)
     };
     let takes_no_post = || page.ends_with(LINK_ONLY);
-    exchange::is_known_page(page) && (!is_post || !in_logon_folder() || (in_front_end() && !takes_no_post()))
+    exchange::is_known_page(page) && (!is_bare_post || !in_logon_folder() || (in_front_end() && !takes_no_post()))
 }
 
 /// The page of the logon folder that is only ever followed to, and that intruders replace: one that is posted to is no
