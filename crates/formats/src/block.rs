@@ -30,7 +30,7 @@ impl<'a> Block<'a> {
 pub struct Lines {
     /// Lines (or records of a binary log) that are events.
     pub events: u64,
-    /// Directives, header rows and brackets around a list.
+    /// Directives, header rows, brackets around a list, and the lines of a pretty-printed object before its last.
     pub headers: u64,
     /// Lines without content.
     pub blanks: u64,

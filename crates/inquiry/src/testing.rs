@@ -146,14 +146,8 @@ pub(crate) fn build_seen(family: &str, build: Build, first: &str, last: &str) ->
 pub(crate) fn records(server: &mut Server, name: &str, from: &str, until: &str) {
     let (from, until) = (at(from), at(until));
     let hours: BTreeMap<i64, u64> = (from.hour()..=until.hour()).map(|hour| (hour, 7)).collect();
-    let seen = SourceCoverage {
-        records: hours.len() as u64 * 7,
-        hours,
-        files: 1,
-        rejected: 0,
-        first: Some(from),
-        last: Some(until),
-    };
+    let seen =
+        SourceCoverage { records: hours.len() as u64 * 7, hours, files: 1, first: Some(from), last: Some(until) };
     server.coverage.insert(source(name), seen);
 }
 

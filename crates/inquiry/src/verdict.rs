@@ -161,9 +161,10 @@ pub(crate) fn unattributed_exposure(verdict: Verdict, first: Utc) -> Exposure {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{Builder, FIXED, OPEN, at, build_seen, page_use, sighting};
+    use crate::testing::{Builder, FIXED, OPEN, at, build_seen, file, page_use, sighting};
     use model::assessment::Verdict;
     use model::campaign::{Proves, Stage};
+    use model::file::FileRecord;
     use model::observation::PageUse;
 
     fn check(builder: Builder, expected: Verdict) {
@@ -317,5 +318,38 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A proxy log of three hours inside the window, of which so many lines could be read and so many not.
+    fn with_file(records: u64, rejected: u64) -> model::assessment::Assessment {
+        let mut builder = Builder::new().covered();
+        builder.observations.files.push(FileRecord {
+            source: Some("httpproxy/Ecp".to_owned()),
+            server: Some("EXC01".to_owned()),
+            records,
+            rejected,
+            lines: records + rejected,
+            first: (records > 0).then(|| at("2021-02-01T10:00:00Z")),
+            last: (records > 0).then(|| at("2021-02-01T12:30:00Z")),
+            ..file("HttpProxy/Ecp/a.LOG")
+        });
+        builder.assess()
+    }
+
+    #[test]
+    fn a_log_that_could_hardly_be_read_covers_nothing() {
+        assert_eq!(with_file(1_000, 3).verdict, Verdict::NoEvidence);
+        let assessment = with_file(1_000, 40);
+        assert_eq!(assessment.verdict, Verdict::CannotTell);
+        let why: Vec<&str> = assessment.servers[0].exposure[0].uncovered.iter().map(|one| one.why.as_str()).collect();
+        assert!(why.contains(&"unreadable"), "{why:?}");
+    }
+
+    #[test]
+    fn a_log_of_which_nothing_could_be_read_is_said() {
+        let assessment = with_file(0, 40);
+        assert_eq!(assessment.verdict, Verdict::CannotTell);
+        let because = assessment.servers[0].reasons.because.join("\n");
+        assert!(because.contains("HttpProxy/Ecp/a.LOG"), "{because}");
     }
 }

@@ -70,8 +70,6 @@ pub struct SourceCoverage {
     pub files: u64,
     /// Records.
     pub records: u64,
-    /// Lines that could not be read.
-    pub rejected: u64,
     /// First record, exactly.
     pub first: Option<Utc>,
     /// Last record, exactly.

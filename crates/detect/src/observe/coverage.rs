@@ -36,11 +36,6 @@ impl CoverageTally {
         }
     }
 
-    /// Counts lines that could not be read.
-    pub fn rejected(&mut self, source: &Source, count: u64) {
-        self.file(source).rejected += count;
-    }
-
     /// Every source that was met came from one more file.
     pub fn count_file(&mut self) {
         self.settle();
@@ -100,7 +95,6 @@ impl Merge for CoverageTally {
             }
             mine.files += theirs.files;
             mine.records += theirs.records;
-            mine.rejected += theirs.rejected;
             widen(mine, theirs.first, theirs.last);
         }
     }
