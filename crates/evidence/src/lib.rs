@@ -8,9 +8,11 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod kind;
+mod older_hashes;
 pub mod place;
 mod read;
 mod walk;
 
+pub use older_hashes::OlderHashes;
 pub use read::{Hashes, Opened, Rereading, Stream};
 pub use walk::{Input, Inventory, WalkError};

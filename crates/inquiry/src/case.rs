@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::assessment::{
     Begin, BuildSpan, Coverage, Exposure, Finding, Mailbox, Persistence, ServerAssessment, Span, Verdict, WebShell,
 };
-use model::campaign::{Proves, RuleFacts};
+use model::campaign::{CampaignKind, Proves, RuleFacts};
 use model::observation::{Observations, Server};
 use model::{Family, Utc};
 
@@ -142,7 +142,7 @@ fn verdicts(
     let mut all_blind: BTreeSet<String> = BTreeSet::new();
     let mut exposure: Vec<Exposure> = Vec::new();
     for window in windows {
-        let blind = verdict::blind_spots(observations, options, &window.campaign.id, (name, seen), product);
+        let blind = verdict::blind_spots(observations, options, window.campaign, (name, seen), product);
         exposure.push(exposed(window, verdict::of_window(window, seen, &blind)));
         all_blind.extend(blind);
     }
@@ -215,7 +215,10 @@ impl Case<'_> {
     /// The first time from which a fixed build ran for every campaign that was found, else for every one that counts.
     pub(crate) fn fixed_since(&self) -> Option<Utc> {
         let found: BTreeSet<&str> = self.proofs().iter().filter_map(|one| one.finding.campaign.as_deref()).collect();
-        let concerned = |window: &&Window<'_>| found.is_empty() || found.contains(window.campaign.id.as_str());
+        let is_way_in = |window: &&Window<'_>| window.campaign.kind == CampaignKind::Vulnerability;
+        let ways_found = self.windows.iter().filter(is_way_in).any(|one| found.contains(one.campaign.id.as_str()));
+        let concerned =
+            |window: &&Window<'_>| is_way_in(window) && (!ways_found || found.contains(window.campaign.id.as_str()));
         let times: Option<Vec<Utc>> = self.windows.iter().filter(concerned).map(|window| window.fixed_since).collect();
         times.and_then(|times| times.into_iter().max())
     }

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use model::Utc;
 use model::assessment::{BuildSpan, Covered, Span, Uncovered};
-use model::campaign::Campaign;
+use model::campaign::{Campaign, CampaignKind};
 
 use crate::coverage::{self, Bounds, Spoken};
 use crate::product::{Openness, Product};
 use crate::wording::{day, when};
+
+/// An update shuts the door and removes nothing.
+const NO_UPDATE_ENDS_IT: &str = "no update ends it: what was left behind has to be removed";
 
 /// Why a campaign counts for this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,25 +78,28 @@ impl Ground<'_> {
 
     fn window<'c>(&self, campaign: &'c Campaign) -> Option<Window<'c>> {
         let found = self.found.contains(&campaign.id);
-        let in_time = self.evidence.as_ref().is_some_and(|evidence| campaign.first_use < evidence.until);
+        let used = campaign.first_use.zip(self.evidence.as_ref());
+        let in_time = used.is_some_and(|(first_use, evidence)| first_use < evidence.until);
         let grounds = match self.grounds(campaign) {
             Some(grounds) if in_time || found => grounds,
             None if found => Grounds::FindingsOnly,
             _ => return None,
         };
+        let since = campaign.since();
         let (fixed_since, until_basis) = self.until(campaign, grounds);
-        let shut_before_use = fixed_since.is_some_and(|fixed| fixed <= campaign.first_use);
+        let shut_before_use = fixed_since.is_some_and(|fixed| fixed <= since);
         if shut_before_use && !found {
             return None;
         }
         let never_open = shut_before_use || grounds == Grounds::FindingsOnly;
-        let until = if never_open { Some(campaign.first_use) } else { fixed_since };
-        let end = until.or(self.evidence.as_ref().map(|one| one.until)).unwrap_or(campaign.first_use);
-        let span = Span { from: campaign.first_use, until: end.max(campaign.first_use) };
-        let (covered, mut uncovered) = coverage::of_window(span.clone(), &campaign.needs, self.spoken, self.bounds);
-        if self.spoken.is_empty() && uncovered.is_empty() && !never_open {
-            uncovered.push(no_logs(&span, campaign));
-        }
+        let (until, until_basis) = match campaign.kind {
+            CampaignKind::Aftermath | CampaignKind::Separate => (None, NO_UPDATE_ENDS_IT.to_owned()),
+            _ if never_open => (Some(since), until_basis),
+            _ => (fixed_since, until_basis),
+        };
+        let end = until.or(self.evidence.as_ref().map(|one| one.until)).unwrap_or(since);
+        let span = Span { from: since, until: end.max(since) };
+        let (covered, uncovered) = self.coverage(campaign, &span, never_open);
         Some(Window {
             campaign,
             grounds: if never_open { Grounds::FindingsOnly } else { grounds },
@@ -108,18 +114,36 @@ impl Ground<'_> {
         })
     }
 
+    fn coverage(&self, campaign: &Campaign, span: &Span, never_open: bool) -> (Vec<Covered>, Vec<Uncovered>) {
+        if campaign.kind == CampaignKind::Untraceable && !never_open {
+            return (Vec::new(), vec![no_trace(span, campaign)]);
+        }
+        let (covered, mut uncovered) = coverage::of_window(span.clone(), &campaign.needs, self.spoken, self.bounds);
+        if self.spoken.is_empty() && uncovered.is_empty() && !never_open {
+            uncovered.push(no_logs(span, campaign));
+        }
+        (covered, uncovered)
+    }
+
     fn grounds(&self, campaign: &Campaign) -> Option<Grounds> {
+        if matches!(campaign.kind, CampaignKind::Aftermath | CampaignKind::Separate) {
+            return None;
+        }
         let Some(earliest) = self.builds.iter().min_by_key(|span| span.first_seen) else {
-            return Some(Grounds::NoBuild);
+            return (campaign.kind == CampaignKind::Vulnerability).then_some(Grounds::NoBuild);
         };
         let states: Vec<Openness> = self.builds.iter().map(|span| self.state(campaign, span)).collect();
         if states.contains(&Openness::Open) {
             return Some(Grounds::OpenBuild);
         }
+        // What no log shows would keep every server in doubt for ever, were it counted without a build known to be open.
+        if campaign.kind == CampaignKind::Untraceable {
+            return None;
+        }
         if states.contains(&Openness::Undetermined) {
             return Some(Grounds::UndeterminedBuild);
         }
-        (earliest.first_seen > campaign.first_use && self.stood_on_open(campaign, earliest).is_some())
+        (earliest.first_seen > campaign.since() && self.stood_on_open(campaign, earliest).is_some())
             .then_some(Grounds::EarlierBuild)
     }
 
@@ -153,6 +177,9 @@ impl Ground<'_> {
                 format!(
                     "{basis}; the build number seen does not tell whether the hole was open, so the campaign counts"
                 )
+            }
+            Grounds::FindingsOnly if matches!(campaign.kind, CampaignKind::Aftermath | CampaignKind::Separate) => {
+                format!("{basis}; listed because of what was found")
             }
             Grounds::FindingsOnly => {
                 format!("{basis}; no build seen was open from then on, listed because of what was found")
@@ -194,6 +221,12 @@ impl Ground<'_> {
         let named: Vec<String> = campaign.cves.iter().filter(open).cloned().collect();
         if named.is_empty() { campaign.cves.clone() } else { named }
     }
+}
+
+/// No log shows whether it was used.
+fn no_trace(span: &Span, campaign: &Campaign) -> Uncovered {
+    let wishes: Vec<&str> = campaign.needs.iter().map(|need| need.settle.as_str()).collect();
+    Uncovered { from: span.from, until: span.until, why: "leaves no trace".to_owned(), settle: wishes.join("; ") }
 }
 
 fn no_logs(span: &Span, campaign: &Campaign) -> Uncovered {

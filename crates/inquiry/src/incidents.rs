@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::Utc;
 use model::assessment::{Entry, Incident, IncidentOutcome, Stages};
-use model::campaign::{Proves, RuleFacts, Stage};
+use model::campaign::{CampaignKind, Proves, RuleFacts, Stage};
 use model::observation::Logon;
 
 use crate::JOIN_RULE;
@@ -209,9 +209,11 @@ impl Stitching<'_> {
     fn chain(&self, seen: &[Seen], members: Vec<usize>) -> Chain {
         let own: Vec<&Seen> = members.iter().filter_map(|index| seen.get(*index)).collect();
         let clients: BTreeSet<&str> = own.iter().filter_map(|one| self.joining_client(one)).collect();
+        let (campaign, also) = self.campaigns(&own);
         let incident = Incident {
             id: String::new(),
-            campaign: self.campaign(&own),
+            campaign,
+            also,
             clients: clients.iter().map(|client| (*client).to_owned()).collect(),
             first: own.iter().filter_map(|one| one.finding.time).min(),
             last: own.iter().filter_map(|one| one.finding.last.or(one.finding.time)).max(),
@@ -223,21 +225,38 @@ impl Stitching<'_> {
         Chain { incident, members, ties }
     }
 
-    /// The campaign that proves most; without any, the one campaign whose window and whose kind of traces fit.
-    fn campaign(&self, own: &[&Seen]) -> String {
+    /// The campaign by which it came in, and the others of which it holds a proof. A way in goes before what is done
+    /// once inside, a proof before an attempt; without any, the one campaign whose window and whose kind of traces fit.
+    fn campaigns(&self, own: &[&Seen]) -> (String, Vec<String>) {
         let mut weights: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        for one in own {
+        for one in own.iter().filter(|one| one.proves() != Proves::Context) {
             if let Some(campaign) = one.finding.campaign.as_deref() {
                 let weight = weights.entry(campaign).or_default();
                 weight.0 += usize::from(one.is_proof());
                 weight.1 += 1;
             }
         }
-        let heaviest = weights.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)));
+        let rank = |campaign: &str, (proofs, _): (usize, usize)| match (self.is_way_in(campaign), proofs > 0) {
+            (true, true) => 3,
+            (false, true) => 2,
+            (true, false) => 1,
+            (false, false) => 0,
+        };
+        let heaviest = weights
+            .iter()
+            .max_by(|a, b| (rank(a.0, *a.1), a.1).cmp(&(rank(b.0, *b.1), b.1)).then(b.0.cmp(a.0)))
+            .map(|(campaign, _)| *campaign);
+        let others = weights.iter().filter(|(campaign, weight)| weight.0 > 0 && Some(**campaign) != heaviest);
+        let also = others.map(|(campaign, _)| (*campaign).to_owned()).collect();
         match heaviest {
-            Some((campaign, _)) => (*campaign).to_owned(),
-            None => self.campaign_by_window(own).unwrap_or(UNKNOWN).to_owned(),
+            Some(campaign) => (campaign.to_owned(), also),
+            None => (self.campaign_by_window(own).unwrap_or(UNKNOWN).to_owned(), also),
         }
+    }
+
+    fn is_way_in(&self, campaign: &str) -> bool {
+        let of_window = self.windows.iter().find(|window| window.campaign.id == campaign);
+        of_window.is_none_or(|window| window.campaign.kind == CampaignKind::Vulnerability)
     }
 
     fn campaign_by_window(&self, own: &[&Seen]) -> Option<&str> {
@@ -246,7 +265,8 @@ impl Stitching<'_> {
         let fits = |window: &&Window<'_>| {
             let own_rule = |rule: &&RuleFacts| rule.campaign.as_deref() == Some(window.campaign.id.as_str());
             let known: BTreeSet<Stage> = self.rules.iter().filter(own_rule).map(|rule| rule.stage).collect();
-            window.contains(first) && stages.iter().any(|stage| known.contains(stage))
+            let is_way_in = window.campaign.kind == CampaignKind::Vulnerability;
+            is_way_in && window.contains(first) && stages.iter().any(|stage| known.contains(stage))
         };
         let mut fitting = self.windows.iter().filter(fits);
         let only = fitting.next()?;

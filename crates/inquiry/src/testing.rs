@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::assessment::Assessment;
-use model::campaign::{Campaign, Need, Proves, RuleFacts, Stage};
+use model::campaign::{Campaign, CampaignKind, Need, Proves, RuleFacts, Stage};
 use model::file::{FileRecord, Kind, Outcome};
 use model::observation::{BuildSeen, EvidenceRecord, Logon, Observations, PageUse, Server, Sighting, SourceCoverage};
 use model::{Build, Family, Origin, Source, Utc};
@@ -107,7 +107,9 @@ pub(crate) fn campaign() -> Campaign {
         sha256: String::new(),
         cves: vec!["CVE-2021-26855".to_owned()],
         entry_cves: vec!["CVE-2021-26855".to_owned()],
-        first_use: at("2021-01-03"),
+        kind: CampaignKind::Vulnerability,
+        groups: Vec::new(),
+        first_use: Some(at("2021-01-03")),
         first_use_basis: "first known exploitation".to_owned(),
         public: at("2021-03-02"),
         tell_apart: "anchor mailbox and reset.".to_owned(),
@@ -273,6 +275,7 @@ impl Builder {
             stage,
             proves,
             indicator: false,
+            group: None,
             correlation: false,
         });
         self.observations.rules.len() - 1

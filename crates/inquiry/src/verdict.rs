@@ -1,7 +1,7 @@
 //! The verdict: how bad it is, and whether the evidence allows to say that nothing happened.
 
 use model::assessment::{Exposure, Verdict};
-use model::campaign::Proves;
+use model::campaign::{Campaign, CampaignKind, Proves};
 use model::file::{FileRecord, Kind, Outcome};
 use model::observation::Observations;
 use model::{Family, Source, Utc};
@@ -56,10 +56,12 @@ fn is_general_interest(one: &Seen) -> bool {
 pub(crate) fn blind_spots(
     observations: &Observations,
     options: &Options,
-    campaign: &str,
+    campaign: &Campaign,
     (server, seen): (&str, &[Seen]),
     product: &dyn Product,
 ) -> Vec<String> {
+    let leaves_traces = campaign.kind != CampaignKind::Untraceable;
+    let campaign = campaign.id.as_str();
     let mut blind = unopened_pages(seen, product);
     blind.extend(unread_logs(observations, server));
     blind.extend(unseen_outcomes(observations, server, campaign, seen));
@@ -67,7 +69,7 @@ pub(crate) fn blind_spots(
         blind.push("the run ended before all evidence was read; run it to its end".to_owned());
     }
     let own = |rule: &&model::campaign::RuleFacts| rule.campaign.as_deref() == Some(campaign);
-    if !observations.rules.iter().any(|rule| own(&rule)) {
+    if leaves_traces && !observations.rules.iter().any(|rule| own(&rule)) {
         blind.push(format!("no rule of {campaign} ran; check the packs"));
     }
     let prefix = format!("{campaign}/");
@@ -137,7 +139,8 @@ fn unopened_pages(seen: &[Seen], product: &dyn Product) -> Vec<String> {
 /// What belongs to no campaign, judged by itself: its verdict where it is worse than that of every campaign.
 pub(crate) fn unattributed(seen: &[Seen], windows: &[Window<'_>], worst: Option<Verdict>) -> Option<(Verdict, Utc)> {
     let own: Vec<&Seen> = seen.iter().filter(|one| one.finding.campaign.is_none() && is_interest(one)).collect();
-    let fixed: Option<Vec<Utc>> = windows.iter().map(|window| window.fixed_since).collect();
+    let ways_in = windows.iter().filter(|window| window.campaign.kind == CampaignKind::Vulnerability);
+    let fixed: Option<Vec<Utc>> = ways_in.map(|window| window.fixed_since).collect();
     let fixed_since = fixed.and_then(|times| times.into_iter().max());
     let verdict = forced(&own, fixed_since).or((!own.is_empty()).then_some(Verdict::Targeted))?;
     let first = own.iter().filter_map(|one| one.finding.time).min();

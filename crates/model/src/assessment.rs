@@ -260,8 +260,10 @@ pub enum Entry {
 pub struct Incident {
     /// `EXC01-1`.
     pub id: String,
-    /// Campaign.
+    /// The campaign by which it came in, as far as that is shown.
     pub campaign: String,
+    /// Other campaigns of which it holds a proof: what was done once inside, or a second way in.
+    pub also: Vec<String>,
     /// Client addresses.
     pub clients: Vec<String>,
     /// First step.

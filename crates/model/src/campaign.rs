@@ -11,6 +11,8 @@ pub struct Campaign {
     pub id: String,
     /// `ProxyLogon (Hafnium and others)`.
     pub name: String,
+    /// What kind of thing it is, and so when it counts.
+    pub kind: CampaignKind,
     /// Version of the pack.
     pub version: String,
     /// SHA-256 over the pack's files, lower-case hex.
@@ -19,8 +21,8 @@ pub struct Campaign {
     pub cves: Vec<String>,
     /// The holes that let it in: fixed entry means the window is shut.
     pub entry_cves: Vec<String>,
-    /// First known exploitation.
-    pub first_use: Utc,
+    /// First known exploitation; `None` where none is known.
+    pub first_use: Option<Utc>,
     /// In words: `first known exploitation`, `public disclosure`.
     pub first_use_basis: String,
     /// When the public learned of it.
@@ -34,6 +36,46 @@ pub struct Campaign {
     pub limits: Vec<String>,
     /// Where the facts come from.
     pub sources: Vec<String>,
+    /// Groups that took part, as reports tell them apart.
+    pub groups: Vec<Group>,
+}
+
+impl Campaign {
+    /// From when on a server could have been hit: first known use, else the day on which the public learned of it.
+    #[must_use]
+    pub fn since(&self) -> Utc {
+        self.first_use.unwrap_or(self.public)
+    }
+}
+
+/// What kind of thing a campaign is, and so when it counts for a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CampaignKind {
+    /// A way in through holes of the server: counts for every server that was open to it.
+    #[default]
+    Vulnerability,
+    /// A way in that leaves no trace of its own in any log: counts for open servers, and can never be ruled out.
+    Untraceable,
+    /// What is done once somebody is in, by whatever way: counts where it is found.
+    Aftermath,
+    /// Another intrusion that is mistaken for one of Exchange: counts where it is found, and is always spoken of.
+    Separate,
+}
+
+/// A group of attackers inside a campaign, as reports tell it apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// `tonto-team`; indicators name it.
+    pub id: String,
+    /// `Tonto Team`.
+    pub name: String,
+    /// First use in this campaign, where a report names a day.
+    pub first_use: Option<Utc>,
+    /// What reports say of it, in one sentence.
+    pub note: String,
+    /// Who says so.
+    pub source: String,
 }
 
 /// Log sources of which one must cover the exposure window.
@@ -108,6 +150,8 @@ pub struct RuleFacts {
     pub proves: Proves,
     /// An indicator match: it never proves alone.
     pub indicator: bool,
+    /// The group that an indicator speaks of.
+    pub group: Option<String>,
     /// The hit stands for several rules in order (a Sigma correlation).
     pub correlation: bool,
 }

@@ -4,9 +4,12 @@ use std::io::Read as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use detect::observe::{CONTENT_BYTES_MAX, FileContent, FileFacts, FileTally, Observer, Tally, TimeRange, observe_file};
+use detect::observe::{
+    CONTENT_BYTES_MAX, FileContent, FileFacts, FileTally, HEAD_BYTES, Observer, Tally, TimeRange, observe_file,
+};
+use detect::pack::IndicatorKind;
 use detect::plan::Plan;
-use evidence::{Hashes, Input, Inventory, Stream, kind, place};
+use evidence::{Hashes, Input, Inventory, OlderHashes, Stream, kind, place};
 use formats::block::Lines;
 use formats::text::encoding::{Encoding, decode_utf16};
 use model::file::{FileRecord, Kind, Outcome};
@@ -182,22 +185,38 @@ impl Reading<'_> {
         let wanted = !matches!(kind, Kind::Other | Kind::Container);
         let missing = if wanted { CONTENT_BYTES_MAX.saturating_sub(content.len()) as u64 } else { 0 };
         let mut outcome = (&mut stream).take(missing).read_to_end(&mut content).map(|_| ());
+        let asked = self.plan.indicators().has(IndicatorKind::Sha1) || self.plan.indicators().has(IndicatorKind::Md5);
+        let mut older = asked.then(OlderHashes::default);
+        older.iter_mut().for_each(|older| older.update(&content));
         let mut buffer = vec![0; 256 * 1024];
         while outcome.is_ok() && !self.pool.is_interrupted() {
             match stream.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(count) => _ = self.pool.bytes_read.fetch_add(count as u64, Ordering::Relaxed),
+                Ok(count) => {
+                    older.iter_mut().for_each(|older| older.update(buffer.get(..count).unwrap_or_default()));
+                    _ = self.pool.bytes_read.fetch_add(count as u64, Ordering::Relaxed);
+                }
                 Err(error) => outcome = Err(error),
             }
         }
         self.pool.bytes_read.fetch_add(content.len() as u64, Ordering::Relaxed);
         let interrupted = self.pool.is_interrupted();
         let hashes = stream.finish(!interrupted);
+        let head = content.get(..HEAD_BYTES.min(content.len())).unwrap_or_default().to_vec();
         if encoding.is_utf16() {
             content = decode_utf16(&content, encoding == Encoding::Utf16Be);
         }
         let shown: &[u8] = if wanted { &content } else { &[] };
-        let file = FileContent { kind, size: hashes.size, sha256: Some(&hashes.sha256), content: shown };
+        let (sha1, md5) = older.map(OlderHashes::finish).unzip();
+        let file = FileContent {
+            kind,
+            size: hashes.size,
+            sha256: Some(&hashes.sha256),
+            sha1: sha1.as_deref(),
+            md5: md5.as_deref(),
+            head: &head,
+            content: shown,
+        };
         let tally = observe_file(self.plan, facts, &file);
         let problem = match outcome {
             Err(error) => Some(Outcome::Unreadable(error.kind().to_string())),

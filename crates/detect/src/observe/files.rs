@@ -15,6 +15,9 @@ use crate::plan::{FileFields, Plan, RuleIndex};
 /// Bytes of a page or configuration file that rules look into.
 pub const CONTENT_BYTES_MAX: usize = 1 << 20;
 
+/// First bytes of a file that rules see, whatever it is: enough for a magic number.
+pub const HEAD_BYTES: usize = 64;
+
 /// What is known of a file that is no log.
 pub struct FileContent<'a> {
     /// What it is.
@@ -23,6 +26,12 @@ pub struct FileContent<'a> {
     pub size: u64,
     /// Lower-case hex.
     pub sha256: Option<&'a str>,
+    /// Lower-case hex, where indicators ask for it.
+    pub sha1: Option<&'a str>,
+    /// Lower-case hex, where indicators ask for it.
+    pub md5: Option<&'a str>,
+    /// Its first bytes, whatever it is.
+    pub head: &'a [u8],
     /// Its beginning as UTF-8, for kinds that rules look into.
     pub content: &'a [u8],
 }
@@ -42,7 +51,8 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
         Belongs::PathOnly => "path-only",
         Belongs::Unknown => "unknown",
     };
-    let all: [(&str, &[u8]); 9] = [
+    let head = String::from_utf8_lossy(file.head.get(..HEAD_BYTES).unwrap_or(file.head));
+    let all: [(&str, &[u8]); 10] = [
         ("path", path.as_bytes()),
         ("name", name.as_bytes()),
         ("extension", extension.as_bytes()),
@@ -52,12 +62,13 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
         ("belongs", belongs_word.as_bytes()),
         ("kind", kind_word(file.kind).as_bytes()),
         ("content", file.content),
+        ("head", head.as_bytes()),
     ];
     let said = all.into_iter().filter(|(_, value)| !value.is_empty());
     let fields = FileFields { fields: said.map(|(name, value)| (name, Cow::Borrowed(value))).collect() };
     let mut rules = Vec::new();
     plan.file(&fields, &mut |rule| rules.push(rule));
-    rules.extend(known_by(plan, path, name, file.sha256));
+    rules.extend(known_by(plan, path, name, file));
     let source = Source::whole(Family::File);
     let server = tally.server(None);
     for rule in rules {
@@ -95,12 +106,16 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
 }
 
 /// Indicators that name this file.
-fn known_by(plan: &Plan, path: &str, name: &str, sha256: Option<&str>) -> Vec<RuleIndex> {
-    let indicators = plan.indicators();
-    let by_hash = sha256.map_or(&[][..], |sha256| indicators.find(IndicatorKind::Sha256, sha256));
-    let by_path = indicators.find(IndicatorKind::Path, path);
-    let by_name = indicators.find(IndicatorKind::FileName, name);
-    by_hash.iter().chain(by_path).chain(by_name).map(|(rule, _)| *rule).collect()
+fn known_by(plan: &Plan, path: &str, name: &str, file: &FileContent<'_>) -> Vec<RuleIndex> {
+    let values = [
+        (IndicatorKind::Sha256, file.sha256),
+        (IndicatorKind::Sha1, file.sha1),
+        (IndicatorKind::Md5, file.md5),
+        (IndicatorKind::Path, Some(path)),
+        (IndicatorKind::FileName, Some(name)),
+    ];
+    let found = values.into_iter().filter_map(|(kind, value)| Some(plan.indicators().find(kind, value?)));
+    found.flatten().map(|(rule, _)| *rule).collect()
 }
 
 /// The file version of a Windows executable, from its version resource: UTF-16 text `FileVersion`, padding, value.

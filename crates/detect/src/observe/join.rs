@@ -61,6 +61,7 @@ impl Join {
             stage: Stage::Access,
             proves: Proves::Context,
             indicator: false,
+            group: None,
             correlation: false,
         }
     }

@@ -24,7 +24,7 @@ mod tally;
 pub use afterwards::conclude;
 pub use bounded::Merge;
 pub use file::FileTally;
-pub use files::{CONTENT_BYTES_MAX, FileContent, observe_file};
+pub use files::{CONTENT_BYTES_MAX, FileContent, HEAD_BYTES, observe_file};
 pub use join::{Join, JoinObserver};
 pub use kept::RAW_BYTES_MAX;
 pub use observer::{FileFacts, Observer, TimeRange};

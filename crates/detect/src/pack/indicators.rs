@@ -11,6 +11,10 @@ pub enum IndicatorKind {
     Ip,
     /// SHA-256 of a file, lower-case hex.
     Sha256,
+    /// SHA-1 of a file, lower-case hex.
+    Sha1,
+    /// MD5 of a file, lower-case hex.
+    Md5,
     /// A full path on the server, lower case, with backslashes.
     Path,
     /// The name of a file, lower case.
@@ -40,16 +44,28 @@ pub struct Indicator {
     pub note: String,
     /// Who says so.
     pub source: String,
+    /// The group that it speaks of, by the id that `pack.toml` gives it.
+    pub group: Option<String>,
 }
 
-const COLUMNS: [&str; 7] = ["type", "value", "confidence", "from", "until", "note", "source"];
+/// The last column may be left out.
+const COLUMNS: [&str; 8] = ["type", "value", "confidence", "from", "until", "note", "source", "group"];
 /// Upper bound of the lines of one file.
 const INDICATORS_MAX: usize = 200_000;
 
 impl IndicatorKind {
     /// All kinds.
-    pub const ALL: [Self; 7] =
-        [Self::Ip, Self::Sha256, Self::Path, Self::FileName, Self::Url, Self::UserAgent, Self::Domain];
+    pub const ALL: [Self; 9] = [
+        Self::Ip,
+        Self::Sha256,
+        Self::Sha1,
+        Self::Md5,
+        Self::Path,
+        Self::FileName,
+        Self::Url,
+        Self::UserAgent,
+        Self::Domain,
+    ];
 
     /// The word for it in `indicators.csv` and in rule ids.
     #[must_use]
@@ -57,6 +73,8 @@ impl IndicatorKind {
         match self {
             Self::Ip => "ip",
             Self::Sha256 => "sha256",
+            Self::Sha1 => "sha1",
+            Self::Md5 => "md5",
             Self::Path => "path",
             Self::FileName => "name",
             Self::Url => "url",
@@ -65,10 +83,17 @@ impl IndicatorKind {
         }
     }
 
+    /// Compared as a whole with one cell or property. The others are searched for in text.
+    pub(crate) fn is_looked_up(self) -> bool {
+        !matches!(self, Self::UserAgent | Self::Domain)
+    }
+
     fn read(word: &str) -> Option<Self> {
         match word.to_ascii_lowercase().replace('_', "-").as_str() {
             "ip" => Some(Self::Ip),
             "sha256" => Some(Self::Sha256),
+            "sha1" => Some(Self::Sha1),
+            "md5" => Some(Self::Md5),
             "path" => Some(Self::Path),
             "name" | "file" | "file-name" | "filename" => Some(Self::FileName),
             "url" => Some(Self::Url),
@@ -84,16 +109,20 @@ impl IndicatorKind {
         let value = value.trim();
         let spelt = match self {
             Self::Ip => value.parse::<std::net::IpAddr>().ok()?.to_canonical().to_string(),
-            Self::Sha256 => {
-                let hex = value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-                hex.then(|| value.to_ascii_lowercase())?
-            }
+            Self::Sha256 => hex(value, 64)?,
+            Self::Sha1 => hex(value, 40)?,
+            Self::Md5 => hex(value, 32)?,
             Self::Path => value.replace('/', "\\").to_lowercase(),
             Self::FileName | Self::Url | Self::Domain => value.to_lowercase(),
             Self::UserAgent => value.replace('+', " "),
         };
         (!spelt.is_empty()).then_some(spelt)
     }
+}
+
+fn hex(value: &str, digits: usize) -> Option<String> {
+    let is_hex = value.len() == digits && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| value.to_ascii_lowercase())
 }
 
 pub(super) fn read(bytes: &[u8], refuse: &mut dyn FnMut(u64, String)) -> Vec<Indicator> {
@@ -105,7 +134,10 @@ pub(super) fn read(bytes: &[u8], refuse: &mut dyn FnMut(u64, String)) -> Vec<Ind
         }
     };
     let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
-    if !reader.headers().is_ok_and(|header| header.iter().eq(COLUMNS)) {
+    let fits = |header: &csv::StringRecord| {
+        header.len() >= COLUMNS.len() - 1 && header.iter().eq(COLUMNS.into_iter().take(header.len()))
+    };
+    if !reader.headers().is_ok_and(fits) {
         refuse(1, format!("its columns are not `{}`", COLUMNS.join(",")));
         return Vec::new();
     }
@@ -144,6 +176,7 @@ fn indicator(record: &csv::StringRecord) -> Result<Indicator, String> {
         until: time(cell(4))?.map(day_end),
         note: cell(5).to_owned(),
         source: cell(6).to_owned(),
+        group: Some(cell(7)).filter(|group| !group.is_empty()).map(str::to_owned),
     })
 }
 
@@ -166,6 +199,18 @@ mod tests {
         assert_eq!(values, ["203.0.113.7", "c:\\inetpub\\shell.aspx", "antSword/v2.1 x"]);
         assert_eq!(indicators[0].until.unwrap().to_string(), "2021-03-05T23:59:59.999999Z");
         assert_eq!(refused.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 5, 7]);
+    }
+
+    #[test]
+    fn may_name_a_group() {
+        let text = "type,value,confidence,from,until,note,source,group\n\
+            name,DukybySSSS.aspx,low,,,,,tonto-team\nmd5,D41D8CD98F00B204E9800998ECF8427E,low,,,,,\n";
+        let indicators = read(text.as_bytes(), &mut |line, reason| panic!("{line} {reason}"));
+        assert_eq!(indicators[0].group.as_deref(), Some("tonto-team"));
+        assert_eq!(
+            (indicators[1].group.as_deref(), indicators[1].value.as_str()),
+            (None, "d41d8cd98f00b204e9800998ecf8427e")
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod indicators;
 mod rules;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use model::campaign::{Campaign, RuleFacts};
 use rsigma_parser::{CorrelationRule, SigmaRule};
@@ -46,6 +47,10 @@ pub struct Pack {
     pub version: String,
     /// SHA-256 over its files in the order of their paths, lower-case hex.
     pub sha256: String,
+    /// `ProxyLogon`.
+    pub name: String,
+    /// Made from somebody else's files: its rules have no cases.
+    pub imported: bool,
     /// `None` for rules that fit any campaign.
     pub campaign: Option<Campaign>,
     pub(crate) rules: Vec<WrittenRule>,
@@ -89,6 +94,8 @@ impl Pack {
             id: files.id.clone(),
             version: manifest.version,
             sha256,
+            name: manifest.name,
+            imported: manifest.imported,
             campaign: manifest.campaign,
             rules: Vec::new(),
             indicators: Vec::new(),
@@ -111,9 +118,22 @@ impl Pack {
                 pack.indicators = indicators::read(bytes, &mut |line, reason| {
                     refusals.push(refuse(&format!("indicators.csv:{line}"), reason));
                 });
+                for stray in pack.unknown_groups() {
+                    refusals.push(refuse(path, format!("group `{stray}` is not described in pack.toml")));
+                }
             }
         }
         (Some(pack), refusals)
+    }
+
+    /// Groups that indicators name and `pack.toml` does not describe.
+    fn unknown_groups(&self) -> BTreeSet<&str> {
+        let known = |id: &str| {
+            let groups = self.campaign.iter().flat_map(|campaign| &campaign.groups);
+            groups.into_iter().any(|group| group.id == id)
+        };
+        let named = self.indicators.iter().filter_map(|indicator| indicator.group.as_deref());
+        named.filter(|id| !known(id)).collect()
     }
 }
 

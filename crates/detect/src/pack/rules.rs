@@ -67,6 +67,7 @@ fn facts(pack: &Pack, id: String, title: &str, tags: &[String]) -> Result<RuleFa
         stage: one_of(tags, "afterpatch.stage.", stage)?,
         proves: one_of(tags, "afterpatch.proves.", proves)?,
         indicator: false,
+        group: None,
         correlation: false,
     })
 }

@@ -8,6 +8,7 @@ mod files;
 mod filter;
 mod indicators;
 mod members;
+mod patterns;
 mod routes;
 mod rows;
 pub mod scanner;
@@ -23,7 +24,7 @@ use model::{Family, WindowsEvent};
 use self::events::EventPlan;
 use self::files::FilePlan;
 use self::routes::{Route, Scope};
-use crate::pack::{IndicatorKind, Pack, PackFiles, Refusal, Syntax, WrittenRule};
+use crate::pack::{Indicator, IndicatorKind, Pack, PackFiles, Refusal, Syntax, WrittenRule};
 use crate::sigma::correlation::{Correlation, CorrelationGroup, CorrelationHit};
 use crate::sigma::{Detection, FieldId, FieldNames, Reason};
 
@@ -214,12 +215,16 @@ impl Compiler {
         let detection = Detection::compile(syntax, &mut self.names)?;
         let subject_field = rule.subject.as_deref().and_then(|subject| self.names.intern(subject));
         let index = self.push(pack, rule, Rule { subject_field, detection: Some(detection) });
+        self.route(index, route);
+        Ok(())
+    }
+
+    fn route(&mut self, index: RuleIndex, route: Route) {
         match route {
             Route::Rows(family) => self.rows.entry(family).or_default().push(index),
             Route::Events(scopes) => self.events.push((index, scopes)),
             Route::Files => self.files.push(index),
         }
-        Ok(())
     }
 
     fn add_correlation(
@@ -276,15 +281,24 @@ impl Compiler {
     fn indicators(&mut self, packs: &[Pack]) -> Indicators {
         let mut indicators = Indicators::default();
         for pack in packs {
-            for kind in IndicatorKind::ALL {
-                let of_kind: Vec<_> = pack.indicators.iter().filter(|indicator| indicator.kind == kind).collect();
-                if of_kind.is_empty() {
-                    continue;
+            let mut lists: BTreeMap<(IndicatorKind, Option<&str>), Vec<&Indicator>> = BTreeMap::new();
+            for indicator in &pack.indicators {
+                lists.entry((indicator.kind, indicator.group.as_deref())).or_default().push(indicator);
+            }
+            for ((kind, group), list) in lists {
+                let facts = indicator_facts(pack, kind, group);
+                for (route, detection) in patterns::of(kind, &list, &mut self.names) {
+                    let index = self.next();
+                    self.facts.push(facts.clone());
+                    self.rules.push(Rule { subject_field: None, detection: Some(detection) });
+                    self.route(index, route);
                 }
-                let index = self.next();
-                self.facts.push(indicator_facts(pack, kind));
-                self.rules.push(Rule::default());
-                of_kind.into_iter().for_each(|indicator| indicators.add(index, indicator.clone()));
+                if kind.is_looked_up() {
+                    let index = self.next();
+                    self.facts.push(facts);
+                    self.rules.push(Rule::default());
+                    list.into_iter().for_each(|indicator| indicators.add(index, indicator.clone()));
+                }
             }
         }
         indicators
@@ -318,18 +332,23 @@ fn identity(pack: &Pack) -> PackIdentity {
     PackIdentity { id: pack.id.clone(), version: pack.version.clone(), sha256: pack.sha256.clone() }
 }
 
-fn indicator_facts(pack: &Pack, kind: IndicatorKind) -> RuleFacts {
+fn indicator_facts(pack: &Pack, kind: IndicatorKind, group: Option<&str>) -> RuleFacts {
     let (title, stage) = match kind {
         IndicatorKind::Ip => ("Address named in reports", Stage::Access),
         IndicatorKind::Url => ("URL path named in reports", Stage::Access),
         IndicatorKind::UserAgent => ("User agent named in reports", Stage::Access),
         IndicatorKind::Domain => ("Host name named in reports", Stage::Control),
-        IndicatorKind::Sha256 => ("File hash named in reports", Stage::Foothold),
+        IndicatorKind::Sha256 | IndicatorKind::Sha1 | IndicatorKind::Md5 => {
+            ("File hash named in reports", Stage::Foothold)
+        }
         IndicatorKind::Path => ("Path named in reports", Stage::Foothold),
         IndicatorKind::FileName => ("File name named in reports", Stage::Foothold),
     };
     RuleFacts {
-        id: format!("{}/indicator-{}", pack.id, kind.word()),
+        id: match group {
+            Some(group) => format!("{}/indicator-{}-{group}", pack.id, kind.word()),
+            None => format!("{}/indicator-{}", pack.id, kind.word()),
+        },
         campaign: pack.campaign.as_ref().map(|campaign| campaign.id.clone()),
         title: title.into(),
         description: "An indicator that somebody published. Others use the same addresses, names and tools.".into(),
@@ -339,6 +358,7 @@ fn indicator_facts(pack: &Pack, kind: IndicatorKind) -> RuleFacts {
         stage,
         proves: Proves::Context,
         indicator: true,
+        group: group.map(str::to_owned),
         correlation: false,
     }
 }

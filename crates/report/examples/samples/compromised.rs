@@ -114,6 +114,7 @@ fn incident() -> Incident {
     Incident {
         id: "EXC01-1".to_owned(),
         campaign: "proxylogon".to_owned(),
+        also: Vec::new(),
         clients: texts(&["203.0.113.7", "203.0.113.9", "2001:db8::7"]),
         first: some("2021-03-03T04:23:22.370Z"),
         last: some("2021-03-09T19:40:02Z"),
@@ -134,6 +135,7 @@ fn attempt() -> Incident {
     Incident {
         id: "EXC01-2".to_owned(),
         campaign: "proxylogon".to_owned(),
+        also: Vec::new(),
         clients: texts(&["198.51.100.23"]),
         first: some("2021-02-27T13:05:11Z"),
         last: some("2021-02-27T13:05:11Z"),
