@@ -170,7 +170,7 @@ impl Sink for Run<'_> {
     }
 }
 
-fn run_files(run: &mut Run<'_>, log: &str) {
+fn run_files(run: &mut Run<'_>, log: &str, configuration: bool) {
     for line in log.lines() {
         let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(line).unwrap();
         let value = |value: &serde_json::Value| match value {
@@ -180,7 +180,12 @@ fn run_files(run: &mut Run<'_>, log: &str) {
         let texts: Vec<(&String, String)> = object.iter().map(|(name, of)| (name, value(of))).collect();
         let fields = texts.iter().map(|(name, text)| (name.as_str(), Cow::Borrowed(text.as_bytes()))).collect();
         let mut fits = Vec::new();
-        run.plan.file(&FileFields { fields }, &mut |rule| fits.push(rule));
+        let fields = FileFields { fields };
+        if configuration {
+            run.plan.configuration(&fields, &mut |rule| fits.push(rule));
+        } else {
+            run.plan.file(&fields, &mut |rule| fits.push(rule));
+        }
         run.records += 1;
         for rule in fits {
             run.hit(rule, None, [None, None, None, None]);
@@ -192,7 +197,8 @@ fn hits_of(plan: &Plan, case: &Case) -> BTreeMap<String, u64> {
     let mut run = Run { plan, found: Vec::new(), block: Vec::new(), hits: Vec::new(), rejects: Vec::new(), records: 0 };
     let block = Block::whole(case.log.as_bytes());
     match case.source.as_str() {
-        "file" => run_files(&mut run, &case.log),
+        "file" => run_files(&mut run, &case.log, false),
+        "configuration" => run_files(&mut run, &case.log, true),
         "windows" => drop(formats::jsonl::read(&block, &mut run)),
         "setup" => drop(formats::setup::read(&block, &mut run)),
         "test-proxylogon" => drop(formats::test_proxylogon::read(&block, &mut Default::default(), &mut run)),

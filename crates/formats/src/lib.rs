@@ -1,6 +1,7 @@
 //! Bytes to events: one folder per format, never a path, never a file.
 
 pub mod block;
+pub mod config;
 pub mod delimited;
 pub mod errorreport;
 pub mod evtx;

@@ -17,7 +17,7 @@ mod source;
 mod time;
 
 pub use build::{Build, NotABuild};
-pub use record::{Cell, Origin, Reject, RejectReason, Row, Schema, Sink, WindowsEvent};
+pub use record::{Cell, Element, Origin, Reject, RejectReason, Row, Schema, Sink, WindowsEvent};
 pub use server::server_name;
 pub use source::{Family, Source};
 pub use time::Utc;

@@ -139,6 +139,19 @@ impl WindowsEvent<'_> {
     }
 }
 
+/// One element of an XML configuration file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Element {
+    /// Line on which it begins, from 1.
+    pub line: u64,
+    /// Byte offset of its tag.
+    pub offset: u64,
+    /// `element`, `section`, `location`, its attributes, those of its parent as `parent.…`, and `text`.
+    pub fields: Vec<(String, String)>,
+    /// The tag as it is written.
+    pub raw: Vec<u8>,
+}
+
 /// A line or record that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {

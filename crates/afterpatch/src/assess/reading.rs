@@ -207,6 +207,10 @@ impl Reading<'_> {
             content = decode_utf16(&content, encoding == Encoding::Utf16Be);
         }
         let shown: &[u8] = if wanted { &content } else { &[] };
+        let (elements, damage) = match kind {
+            Kind::Configuration => formats::config::read(&content),
+            _ => Default::default(),
+        };
         let (sha1, md5) = older.map(OlderHashes::finish).unzip();
         let file = FileContent {
             kind,
@@ -216,13 +220,16 @@ impl Reading<'_> {
             md5: md5.as_deref(),
             head: &head,
             content: shown,
+            elements: &elements,
         };
-        let tally = observe_file(self.plan, facts, &file);
+        let mut tally = observe_file(self.plan, facts, &file);
+        let lines = Lines { events: elements.len() as u64, rejected: damage.len() as u64, ..Lines::default() };
+        damage.into_iter().for_each(|reject| tally.reject(reject));
         let problem = match outcome {
             Err(error) => Some(Outcome::Unreadable(error.kind().to_string())),
             Ok(()) => interrupted.then_some(Outcome::Interrupted),
         };
-        (Result { tally, problem, ..Result::default() }, hashes)
+        (Result { tally, lines, problem, ..Result::default() }, hashes)
     }
 }
 

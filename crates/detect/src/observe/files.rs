@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use model::file::Kind;
 use model::observation::{Belongs, FileSeen};
-use model::{Family, Origin, Source};
+use model::{Element, Family, Origin, Source};
 
 use super::file::FileTally;
 use super::observer::FileFacts;
+use super::server::ServerTally;
 use super::sightings::Hit;
 use crate::pack::IndicatorKind;
 use crate::plan::{FileFields, Plan, RuleIndex};
@@ -34,6 +35,8 @@ pub struct FileContent<'a> {
     pub head: &'a [u8],
     /// Its beginning as UTF-8, for kinds that rules look into.
     pub content: &'a [u8],
+    /// The elements of a configuration file.
+    pub elements: &'a [Element],
 }
 
 /// Looks at one file that is no log.
@@ -70,6 +73,7 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
     plan.file(&fields, &mut |rule| rules.push(rule));
     rules.extend(known_by(plan, path, name, file));
     let source = Source::whole(Family::File);
+    observe_elements(plan, facts, (path, name), file.elements, tally.server(None));
     let server = tally.server(None);
     for rule in rules {
         server.sightings.record(&Hit {
@@ -103,6 +107,44 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
         server.builds.undated.extend(file_version(file.content));
     }
     tally
+}
+
+/// Rules over the elements of a configuration file.
+fn observe_elements(
+    plan: &Plan,
+    facts: &FileFacts,
+    (path, name): (&str, &str),
+    elements: &[Element],
+    server: &mut ServerTally,
+) {
+    let source = Source::whole(Family::File);
+    let mut rules = Vec::new();
+    for element in elements {
+        let own = [("path", path), ("file", name)].into_iter();
+        let told = element.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        // What the file says of itself cannot stand in for where it lies.
+        let fields = own.chain(told).filter(|(_, value)| !value.is_empty());
+        let fields =
+            FileFields { fields: fields.map(|(name, value)| (name, Cow::Borrowed(value.as_bytes()))).collect() };
+        rules.clear();
+        plan.configuration(&fields, &mut |rule| rules.push(rule));
+        for rule in &rules {
+            let subject = plan.rule(*rule).subject_field.and_then(|field| plan.file_value(field, &fields));
+            server.sightings.record(&Hit {
+                rule: rule.at(),
+                source: &source,
+                time: None,
+                client: None,
+                subject: Some(subject.unwrap_or(path.as_bytes())),
+                account: None,
+                request_id: None,
+                status: None,
+                bytes: 0,
+                origin: Origin { file: facts.file, record: element.line, offset: element.offset },
+                raw: &element.raw,
+            });
+        }
+    }
 }
 
 /// Indicators that name this file.

@@ -1,4 +1,5 @@
-//! Rules over files: their path, hash and, for pages and configuration, their content.
+//! Rules over files, their path, hash and, for pages and configuration, their content; and over elements of
+//! configuration files.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use super::Rule;
 use super::filter::{Filter, RuleSet};
 use crate::sigma::{FieldId, FieldNames, Fields, RuleIndex, Writing};
 
-/// A file as rules see it: `path`, `name`, `content` and so on.
+/// A file as rules see it, `path`, `name`, `content` and so on, or an element of a configuration file.
 #[derive(Clone, Debug, Default)]
 pub struct FileFields<'a> {
     /// Names and values. A field that does not apply is left out.

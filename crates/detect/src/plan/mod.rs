@@ -44,6 +44,7 @@ pub struct Plan {
     rows: BTreeMap<Family, RowPlan>,
     events: EventPlan,
     files: FilePlan,
+    configuration: FilePlan,
     correlations: Vec<Correlation>,
     indicators: Indicators,
 }
@@ -146,6 +147,11 @@ impl Plan {
         self.files.test(file, fits);
     }
 
+    /// Reports the rules that an element of a configuration file fits, in the order of their numbers.
+    pub fn configuration(&self, element: &FileFields<'_>, fits: &mut impl FnMut(RuleIndex)) {
+        self.configuration.test(element, fits);
+    }
+
     /// The value of a field of a file.
     #[must_use]
     pub fn file_value<'a>(&self, field: FieldId, file: &'a FileFields<'_>) -> Option<&'a [u8]> {
@@ -174,6 +180,7 @@ struct Compiler {
     rows: BTreeMap<Family, Vec<RuleIndex>>,
     events: Vec<(RuleIndex, Vec<Scope>)>,
     files: Vec<RuleIndex>,
+    configuration: Vec<RuleIndex>,
     correlations: Vec<Correlation>,
     refusals: Vec<Refusal>,
     uuids: BTreeSet<String>,
@@ -224,6 +231,7 @@ impl Compiler {
             Route::Rows(family) => self.rows.entry(family).or_default().push(index),
             Route::Events(scopes) => self.events.push((index, scopes)),
             Route::Files => self.files.push(index),
+            Route::Configuration => self.configuration.push(index),
         }
     }
 
@@ -315,6 +323,7 @@ impl Compiler {
             rows: self.rows.into_iter().map(row_plan).collect(),
             events: EventPlan::new(&self.events, &rules, &names),
             files: FilePlan::new(&self.files, &rules, &names),
+            configuration: FilePlan::new(&self.configuration, &rules, &names),
             facts: self.facts,
             packs: packs.iter().map(identity).collect(),
             campaigns: packs.into_iter().filter_map(|pack| pack.campaign).collect(),

@@ -14,6 +14,8 @@ pub(super) enum Route {
     Rows(Family),
     Events(Vec<Scope>),
     Files,
+    /// Elements of configuration files.
+    Configuration,
 }
 
 /// Windows events of one log.
@@ -168,6 +170,7 @@ impl Route {
         let (product, category, service) = (word(&source.product), word(&source.category), word(&source.service));
         match (product.as_deref(), category.as_deref(), service.as_deref()) {
             (Some("exchange"), None, Some("file")) => Ok(Self::Files),
+            (Some("exchange"), None, Some("configuration")) => Ok(Self::Configuration),
             (Some("exchange"), None, Some(service)) => exchange_log(service).map(Self::Rows).ok_or_else(refuse),
             (None | Some("exchange" | "windows"), Some("webserver"), None | Some("iis")) => Ok(Self::Rows(Family::Iis)),
             (Some("windows"), category, service) => {
@@ -251,6 +254,7 @@ mod tests {
         assert_eq!(route("exchange", "", "test-proxylogon"), Some(Route::Rows(Family::TestProxyLogon)));
         assert_eq!(route("exchange", "", "pop3"), Some(Route::Rows(Family::Pop)));
         assert_eq!(route("exchange", "", "file"), Some(Route::Files));
+        assert_eq!(route("exchange", "", "configuration"), Some(Route::Configuration));
         assert_eq!(route("", "webserver", ""), Some(Route::Rows(Family::Iis)));
         let Some(Route::Events(scopes)) = route("windows", "process_creation", "") else {
             panic!("process creation is read from two logs");

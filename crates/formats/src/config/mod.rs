@@ -1,0 +1,224 @@
+//! XML configuration of IIS, ASP.NET and Exchange: applicationHost.config, web.config, agents.config.
+//!
+//! Every element becomes one record with its attributes, the names of what encloses it, the `<location>` it stands in and
+//! the attributes of its parent. Entities are not expanded beyond the five of XML, nothing is included, and what follows
+//! damage is a reject.
+
+use model::{Element, Reject, RejectReason};
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+/// Genuine files nest ten deep.
+const DEPTH_MAX: usize = 64;
+/// A genuine applicationHost.config has about 2,000.
+const ELEMENTS_MAX: usize = 50_000;
+/// Attributes of one element.
+const ATTRIBUTES_MAX: usize = 64;
+/// Longer values of a parent are not repeated at its children.
+const REPEATED_BYTES_MAX: usize = 1_024;
+/// Text of an element that is kept.
+const TEXT_BYTES_MAX: usize = 4_096;
+
+/// The elements of a file in the order in which they end, and what could not be read. `text` is UTF-8; where it is not,
+/// offsets are those of the text with replacement characters.
+#[must_use]
+pub fn read(text: &[u8]) -> (Vec<Element>, Vec<Reject>) {
+    let text = String::from_utf8_lossy(text);
+    let mut document = Document { text: &text, ..Document::default() };
+    let mut reader = Reader::from_str(&text);
+    let config = reader.config_mut();
+    config.check_end_names = false;
+    config.allow_unmatched_ends = true;
+    config.allow_dangling_amp = true;
+    loop {
+        let from = position(&reader);
+        if document.elements.len() >= ELEMENTS_MAX || document.open.len() > DEPTH_MAX {
+            document.reject(from, RejectReason::TooLong);
+            break;
+        }
+        match reader.read_event() {
+            Ok(Event::Start(start)) => {
+                let element = document.element(&start, from, position(&reader));
+                document.open.push(element);
+            }
+            Ok(Event::Empty(start)) => {
+                let element = document.element(&start, from, position(&reader));
+                document.elements.push(element.record);
+            }
+            Ok(Event::End(_)) => document.close(),
+            Ok(Event::Text(words)) => document.add_text(&words),
+            Ok(Event::CData(words)) => document.add_text(&words),
+            Ok(Event::Eof) => break,
+            Ok(_) => {}
+            Err(_) => {
+                document.reject(from, RejectReason::Damaged("not well-formed XML from here on"));
+                break;
+            }
+        }
+    }
+    while !document.open.is_empty() {
+        document.close();
+    }
+    (document.elements, document.rejects)
+}
+
+fn position(reader: &Reader<&[u8]>) -> usize {
+    usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX)
+}
+
+#[derive(Default)]
+struct Document<'a> {
+    text: &'a str,
+    open: Vec<Open>,
+    elements: Vec<Element>,
+    rejects: Vec<Reject>,
+    /// Line feeds up to an offset, so that lines are counted once.
+    counted: (usize, u64),
+}
+
+/// An element that has not ended yet.
+struct Open {
+    name: String,
+    attributes: Vec<(String, String)>,
+    words: String,
+    record: Element,
+}
+
+impl Document<'_> {
+    fn element(&mut self, start: &BytesStart<'_>, from: usize, until: usize) -> Open {
+        // White space before the tag belongs to the text event before, so the tag begins where the last event ended.
+        let name = start.local_name().as_ref().to_owned();
+        let attributes: Vec<(String, String)> =
+            start.attributes().with_checks(false).filter_map(Result::ok).take(ATTRIBUTES_MAX).map(attribute).collect();
+        let mut fields: Vec<(String, String)> =
+            vec![("element".to_owned(), name.clone()), ("section".to_owned(), self.section())];
+        fields.extend(self.location().map(|location| ("location".to_owned(), location)));
+        fields.extend(attributes.iter().cloned());
+        let repeated = self.open.last().into_iter().flat_map(|parent| &parent.attributes);
+        let short = repeated.filter(|(_, value)| value.len() <= REPEATED_BYTES_MAX);
+        fields.extend(short.map(|(name, value)| (format!("parent.{name}"), value.clone())));
+        let raw = self.text.get(from..until).unwrap_or_default().trim().as_bytes().to_vec();
+        let record = Element { line: self.line_at(from), offset: from as u64, fields, raw };
+        Open { name, attributes, words: String::new(), record }
+    }
+
+    /// Names of the enclosing elements below the root, joined by `/`. A `<location>` is no section.
+    fn section(&self) -> String {
+        let enclosing = self.open.iter().skip(1).filter(|open| !open.name.eq_ignore_ascii_case("location"));
+        enclosing.map(|open| open.name.as_str()).collect::<Vec<_>>().join("/")
+    }
+
+    fn location(&self) -> Option<String> {
+        let location = self.open.iter().rev().find(|open| open.name.eq_ignore_ascii_case("location"))?;
+        let path = location.attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case("path"));
+        path.map(|(_, path)| path.clone()).filter(|path| path.len() <= REPEATED_BYTES_MAX)
+    }
+
+    fn add_text(&mut self, words: &str) {
+        if let Some(open) = self.open.last_mut()
+            && open.words.len() < TEXT_BYTES_MAX
+        {
+            open.words.push_str(words.trim());
+        }
+    }
+
+    fn close(&mut self) {
+        let Some(mut open) = self.open.pop() else { return };
+        if !open.words.is_empty() {
+            open.record.fields.push(("text".to_owned(), open.words));
+        }
+        self.elements.push(open.record);
+    }
+
+    fn line_at(&mut self, offset: usize) -> u64 {
+        let (from, lines) = self.counted;
+        let between = self.text.get(from..offset).unwrap_or_default();
+        self.counted = (offset, lines + memchr::memchr_iter(b'\n', between.as_bytes()).count() as u64);
+        self.counted.1 + 1
+    }
+
+    fn reject(&mut self, offset: usize, reason: RejectReason) {
+        let record = self.line_at(offset);
+        self.rejects.push(Reject { record, offset: offset as u64, reason });
+    }
+}
+
+fn attribute(attribute: quick_xml::events::attributes::Attribute<'_>) -> (String, String) {
+    let name = attribute.key.local_name().as_ref().to_owned();
+    // What is no entity of XML stays as it is written.
+    let value = quick_xml::escape::unescape(&attribute.value);
+    let value = value.map_or_else(|_| attribute.value.clone().into_owned(), std::borrow::Cow::into_owned);
+    (name, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    const CONFIG: &str = r#"<?xml version="1.0"?>
+<configuration>
+  <system.webServer>
+    <globalModules>
+      <add name="UriCacheModule" image="%windir%\System32\inetsrv\cachuri.dll" />
+      <add name="Odd&amp;Module" image="C:\x\y.dll"/>
+    </globalModules>
+  </system.webServer>
+  <location path="Default Web Site/owa">
+    <system.webServer><modules runAllManagedModulesForAllRequests="true"><add name="M" type="N.M, N"/></modules></system.webServer>
+  </location>
+</configuration>"#;
+
+    fn lines(text: &[u8]) -> Vec<String> {
+        let (elements, rejects) = read(text);
+        let fields = |element: &model::Element| {
+            element.fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        let elements = elements.iter().map(|element| format!("{} {}", element.line, fields(element)));
+        elements.chain(rejects.iter().map(|reject| format!("{} {:?}", reject.record, reject.reason))).collect()
+    }
+
+    #[test]
+    fn every_element_with_its_place() {
+        let lines = lines(CONFIG.as_bytes());
+        assert_eq!(
+            lines[0],
+            r"5 element=add section=system.webServer/globalModules name=UriCacheModule image=%windir%\System32\inetsrv\cachuri.dll"
+        );
+        assert!(lines[1].starts_with("6 ") && lines[1].contains("name=Odd&Module"), "{}", lines[1]);
+        let managed = lines.iter().find(|line| line.contains("type=N.M")).unwrap();
+        assert_eq!(
+            managed,
+            "10 element=add section=system.webServer/modules location=Default Web Site/owa name=M type=N.M, N \
+             parent.runAllManagedModulesForAllRequests=true"
+        );
+    }
+
+    #[test]
+    fn text_of_an_element() {
+        assert_eq!(lines(b"<a><b> word <!-- c --></b></a>")[0], "1 element=b section= text=word");
+    }
+
+    #[test]
+    fn damage_costs_what_follows_and_is_told() {
+        let broken = lines(b"<configuration>\n<a x='1'/>\n<b <c></configuration>");
+        assert!(broken[0].contains("element=a"), "{broken:?}");
+        let rejected = lines(b"<configuration>\n<a/>\n<!-- never ends");
+        assert!(rejected.iter().any(|line| line.contains("well-formed")), "{rejected:?}");
+        for end in 0..CONFIG.len() {
+            let (elements, _) = read(&CONFIG.as_bytes()[..end]);
+            assert!(elements.len() <= 12);
+        }
+    }
+
+    #[test]
+    fn neither_depth_nor_number_is_unbounded() {
+        let deep = "<a>".repeat(100_000);
+        let (elements, rejects) = read(deep.as_bytes());
+        assert!(elements.len() < 100 && rejects.len() == 1);
+        let many = format!("<a>{}</a>", "<b/>".repeat(60_000));
+        let (elements, rejects) = read(many.as_bytes());
+        assert!(elements.len() <= 50_001 && rejects.len() == 1);
+        let bomb = b"<!DOCTYPE a [<!ENTITY b \"cccc\">]><a x=\"&b;\">&b;</a>";
+        assert!(lines(bomb)[0].contains("x=&b;"));
+    }
+}
