@@ -58,6 +58,11 @@ fn is_local(client: &str) -> bool {
     }
 }
 
+/// An address of the internet.
+pub(crate) fn is_public(client: &str) -> bool {
+    address(client).is_some() && !is_local(client) && !is_private(client)
+}
+
 fn is_private(client: &str) -> bool {
     match address(client) {
         None => false,

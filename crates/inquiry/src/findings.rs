@@ -9,6 +9,7 @@ use model::observation::{Belongs, EvidenceRecord, FileSeen, Server, Sighting};
 use model::{Family, Utc};
 
 use crate::JOIN_RULE;
+use crate::credentials;
 use crate::pages;
 use crate::paths;
 use crate::product::{Place, Product};
@@ -101,6 +102,7 @@ pub(crate) fn all(material: &Material<'_>, before: usize) -> Vec<Seen> {
     let mut seen: Vec<Seen> =
         material.server.sightings.iter().filter_map(|sighting| of_sighting(material, sighting)).collect();
     seen.extend(pages::findings(material));
+    seen.extend(credentials::findings(material));
     let told: BTreeSet<String> = seen.iter().flat_map(|one| one.pages.iter().cloned()).collect();
     seen.extend(material.server.files.iter().filter_map(|file| of_file(material, file, &told)));
     seen.sort_by(|a, b| order(a).cmp(&order(b)));

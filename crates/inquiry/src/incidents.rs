@@ -13,6 +13,7 @@ use model::observation::Logon;
 
 use crate::JOIN_RULE;
 use crate::clients::InBetween;
+use crate::credentials;
 use crate::exposure::Window;
 use crate::findings::Seen;
 use crate::product::Product;
@@ -277,7 +278,10 @@ impl Stitching<'_> {
     /// the logon stands first and there is no exploit trace.
     fn entry(&self, own: &[&Seen]) -> Entry {
         // Mail read through the hole is a trace of the exploit, too.
-        let exploit = own.iter().filter(|one| {
+        if own.iter().any(|one| by_password(one) && one.is_proof()) && !own.iter().any(|one| through_a_hole(one)) {
+            return Entry::Credentials;
+        }
+        let exploit = own.iter().filter(|one| !by_password(one)).filter(|one| {
             let through = one.finding.stage == Stage::Access
                 || (one.finding.campaign.is_some()
                     && self.joining_client(one).is_some()
@@ -320,6 +324,16 @@ impl Stitching<'_> {
         }
         ties.into_iter().collect()
     }
+}
+
+/// It tells of a password that was tried or used.
+fn by_password(one: &Seen) -> bool {
+    one.finding.rule.starts_with(credentials::RULES)
+}
+
+/// An exploit that went through.
+fn through_a_hole(one: &Seen) -> bool {
+    !by_password(one) && one.is_proof() && one.finding.stage == Stage::Access
 }
 
 /// How far a finding shows the attacker to have come.

@@ -15,6 +15,7 @@ mod case;
 mod clients;
 mod corroboration;
 mod coverage;
+mod credentials;
 mod exposure;
 mod findings;
 mod gaps;
@@ -87,6 +88,14 @@ pub fn follow_up(observations: &Observations) -> Vec<String> {
         }
     }
     ids.into_iter().collect()
+}
+
+/// Where the records stand that the assessment will show and whose bytes were not kept: file and offset. The caller reads
+/// them again and completes the observations.
+#[must_use]
+pub fn records_to_read(observations: &Observations) -> BTreeSet<(u32, u64)> {
+    let wanted = observations.servers.values().flat_map(credentials::wanted);
+    wanted.filter(|record| record.raw.is_empty()).map(|record| (record.origin.file, record.origin.offset)).collect()
 }
 
 fn assess_with(observations: &Observations, options: &Options, product: &dyn Product) -> Assessment {

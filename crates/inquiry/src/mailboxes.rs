@@ -8,6 +8,7 @@ use model::observation::{MailUse, Server};
 use model::{Family, Utc};
 
 use crate::JOIN_RULE;
+use crate::credentials::{self, person};
 use crate::findings::Seen;
 use crate::incidents::Chain;
 
@@ -57,7 +58,7 @@ type Tallies = BTreeMap<(String, String), Tally>;
 pub(crate) fn list(server: &Server, seen: &[Seen], chains: &[Chain]) -> Vec<Mailbox> {
     let mut tallies = Tallies::new();
     let thefts: Vec<(&Seen, &str)> =
-        seen.iter().filter(|one| one.proves() == Proves::Theft).filter_map(|one| Some((one, way(one)?))).collect();
+        seen.iter().filter(|one| is_theft_by_request(one)).filter_map(|one| Some((one, way(one)?))).collect();
     let rows: Vec<&Seen> = seen.iter().filter(|one| is_mailbox_row(one)).collect();
     let mut by_id: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
@@ -83,6 +84,7 @@ pub(crate) fn list(server: &Server, seen: &[Seen], chains: &[Chain]) -> Vec<Mail
         add_row(&mut tallies, row, "ews-ssrf");
     }
     add_machine_reads(&mut tallies, server, seen, chains);
+    add_reads_by_attackers(&mut tallies, server, seen, chains);
     let line = |((mailbox, how), tally): ((String, String), Tally)| Mailbox {
         mailbox,
         how,
@@ -93,6 +95,11 @@ pub(crate) fn list(server: &Server, seen: &[Seen], chains: &[Chain]) -> Vec<Mail
         findings: sorted_ids(tally.findings),
     };
     tallies.into_iter().map(line).collect()
+}
+
+/// Mail read with a stolen password is counted from the logs of mail themselves.
+fn is_theft_by_request(one: &Seen) -> bool {
+    one.proves() == Proves::Theft && !one.finding.rule.starts_with(credentials::RULES)
 }
 
 /// Counts a row to its mailbox, once.
@@ -123,6 +130,45 @@ fn add_machine_reads(tallies: &mut Tallies, server: &Server, seen: &[Seen], chai
             tally.findings.extend(crate::findings::top_ids(proofs, 3));
         }
     }
+}
+
+/// Mail that was read from an attacker's address, under whatever account, from the first step on.
+fn add_reads_by_attackers(tallies: &mut Tallies, server: &Server, seen: &[Seen], chains: &[Chain]) {
+    let told_by_back_end = |one: &MailUse| {
+        let is_same = |other: &&MailUse| other.client == one.client && person(&other.account) == person(&one.account);
+        let back_end = match one.protocol.as_deref() {
+            Some("Ews") => Family::Ews,
+            Some("Mapi") => Family::MapiHttp,
+            _ => return false,
+        };
+        one.family == Family::HttpProxy && server.mail.iter().filter(is_same).any(|other| other.family == back_end)
+    };
+    for chain in chains.iter().filter(|chain| chain.incident.outcome >= IncidentOutcome::Exploited) {
+        let Some(since) = chain.incident.first.map(|first| first.plus_secs(-AROUND_INCIDENT_SECS)) else { continue };
+        let theirs = |one: &&MailUse| one.last >= since && chain.incident.clients.contains(&one.client);
+        for one in server.mail.iter().filter(theirs).filter(|one| !told_by_back_end(one)) {
+            let tally = tallies.entry((one.mailbox.clone(), way_of_use(one))).or_default();
+            tally.add(one.requests, one.bytes, Some(one.first.max(since)), Some(one.last));
+            let members = || chain.members.iter().filter_map(|index| seen.get(*index));
+            let about = members().filter(|other| other.finding.subject.as_deref() == Some(one.mailbox.as_str()));
+            let about = crate::findings::top_ids(about.filter(|other| other.is_proof()), 3);
+            let proofs = || crate::findings::top_ids(members().filter(|other| other.is_proof()), 3);
+            tally.findings.extend(if about.is_empty() { proofs() } else { about });
+        }
+    }
+}
+
+/// `ews`, `activesync`, `owa`, `mapi`; with `-as-another` where the account is not the mailbox's own.
+fn way_of_use(one: &MailUse) -> String {
+    let way = match (one.family, one.protocol.as_deref()) {
+        (Family::Ews, _) | (_, Some("Ews")) => "ews",
+        (Family::MapiHttp, _) | (_, Some("Mapi")) => "mapi",
+        (_, Some("Eas")) => "activesync",
+        (_, Some("Owa")) => "owa",
+        _ => "mail-access",
+    };
+    let own = person(&one.mailbox) == person(&one.account);
+    if own { way.to_owned() } else { format!("{way}-as-another") }
 }
 
 /// A machine account, or SYSTEM, and a mailbox that is not its own nor a health probe's.
@@ -250,6 +296,8 @@ mod tests {
             account: account.to_owned(),
             client: "127.0.0.1".to_owned(),
             family: Family::Ews,
+            protocol: None,
+            evidence: Vec::new(),
             requests: 2,
             bytes: 10,
             first: at(time),

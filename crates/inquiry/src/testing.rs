@@ -199,7 +199,14 @@ pub(crate) fn page_use(page: &str, client: &str, answered: u64) -> PageUse {
 }
 
 pub(crate) fn logon(account: &str, client: &str, time: Utc) -> Logon {
-    Logon { account: account.to_owned(), client: client.to_owned(), requests: 1, first: time, last: time }
+    Logon {
+        account: account.to_owned(),
+        client: client.to_owned(),
+        requests: 1,
+        first: time,
+        last: time,
+        evidence: Vec::new(),
+    }
 }
 
 /// One server, `EXC01`, open until 5 March 2021, and one campaign with one rule.

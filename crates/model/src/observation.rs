@@ -38,6 +38,8 @@ pub struct Server {
     pub mail: Vec<MailUse>,
     /// Who logged on from where.
     pub logons: Vec<Logon>,
+    /// Who tried to log on and was refused, by client.
+    pub refused: Vec<Refused>,
     /// Files of web folders and other telling places that are in the evidence.
     pub files: Vec<FileSeen>,
     /// Addresses of the server itself, as its logs name them.
@@ -164,6 +166,8 @@ pub struct MailUse {
     pub client: String,
     /// The log.
     pub family: Family,
+    /// The protocol, where the log knows several: `Eas`, `Owa`.
+    pub protocol: Option<String>,
     /// Requests.
     pub requests: u64,
     /// Bytes sent.
@@ -172,6 +176,8 @@ pub struct MailUse {
     pub first: Utc,
     /// Last.
     pub last: Utc,
+    /// The first record.
+    pub evidence: Vec<EvidenceRecord>,
 }
 
 /// Authenticated requests of one account from one client.
@@ -187,6 +193,27 @@ pub struct Logon {
     pub first: Utc,
     /// Last.
     pub last: Utc,
+    /// The first record. Its bytes are read again from the evidence where they are shown.
+    pub evidence: Vec<EvidenceRecord>,
+}
+
+/// Logons of one client that were refused, or whose outcome no log shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Client address.
+    pub client: String,
+    /// Refused: a wrong password, an unknown or locked account.
+    pub refused: u64,
+    /// Forms sent to the logon page; the log shows no outcome.
+    pub forms: u64,
+    /// Accounts named, the first of them in the order of the alphabet.
+    pub accounts: Vec<String>,
+    /// First.
+    pub first: Utc,
+    /// Last.
+    pub last: Utc,
+    /// First and last record, like those of [`Logon`].
+    pub evidence: Vec<EvidenceRecord>,
 }
 
 /// A file that tells something by being there.

@@ -1,6 +1,6 @@
 //! Long records were kept only by their beginning; those that will be shown are read again from the evidence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use detect::observe::RAW_BYTES_MAX;
 use evidence::Inventory;
@@ -21,7 +21,8 @@ type Cut<'a> = BTreeMap<u64, Vec<&'a mut EvidenceRecord>>;
 /// Completes every kept record that was cut, as far as it gets before an interruption.
 pub fn complete(observations: &mut Observations, inventory: &Inventory, accounted: &[Accounted]) {
     let mut left = TOTAL_BYTES_MAX;
-    for (file, cut) in cut(observations) {
+    let wanted = inquiry::records_to_read(observations);
+    for (file, cut) in cut(observations, &wanted) {
         let is_line = |file: &&Accounted| is_read_by_line(file.record.kind) && !file.decoded;
         if accounted.get(file as usize).filter(is_line).is_some() {
             left = complete_file(inventory, file as usize, cut, left);
@@ -29,12 +30,22 @@ pub fn complete(observations: &mut Observations, inventory: &Inventory, accounte
     }
 }
 
-fn cut(observations: &mut Observations) -> BTreeMap<u32, Cut<'_>> {
-    let mut cut: BTreeMap<u32, Cut<'_>> = BTreeMap::new();
+/// Records that were cut, and wanted ones of which only the place was kept.
+fn cut<'o>(observations: &'o mut Observations, wanted: &BTreeSet<(u32, u64)>) -> BTreeMap<u32, Cut<'o>> {
+    let is_cut = |record: &EvidenceRecord| match record.raw.len() {
+        RAW_BYTES_MAX => true,
+        0 => wanted.contains(&(record.origin.file, record.origin.offset)),
+        _ => false,
+    };
+    let mut cut: BTreeMap<u32, Cut<'o>> = BTreeMap::new();
     for server in observations.servers.values_mut() {
         let sightings = server.sightings.iter_mut().flat_map(|sighting| sighting.evidence.iter_mut());
         let pages = server.pages.iter_mut().flat_map(|page| page.evidence.iter_mut());
-        for record in sightings.chain(pages).filter(|record| record.raw.len() == RAW_BYTES_MAX) {
+        let logons = server.logons.iter_mut().flat_map(|logon| logon.evidence.iter_mut());
+        let refused = server.refused.iter_mut().flat_map(|refused| refused.evidence.iter_mut());
+        let mail = server.mail.iter_mut().flat_map(|mail| mail.evidence.iter_mut());
+        let all = sightings.chain(pages).chain(logons).chain(refused).chain(mail);
+        for record in all.filter(|record| is_cut(record)) {
             cut.entry(record.origin.file).or_default().entry(record.origin.offset).or_default().push(record);
         }
     }

@@ -1,7 +1,7 @@
 //! Who logged on from where, and who read which mailbox from where.
 
-use model::observation::{Logon, MailUse};
-use model::{Family, Utc};
+use model::observation::{EvidenceRecord, Logon, MailUse};
+use model::{Family, Origin, Utc};
 
 use super::bounded::{Bounded, Merge};
 
@@ -15,12 +15,47 @@ pub const MAILBOX_USES_MAX: usize = 50_000;
 pub struct Use {
     requests: u64,
     bytes: u64,
-    span: Option<(Utc, Utc)>,
+    ends: Option<Ends>,
+}
+
+/// The first record and the last. Only their places: of so many, few are ever shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    pub first: (Utc, Origin),
+    pub last: (Utc, Origin),
+}
+
+impl Ends {
+    pub fn at(time: Utc, origin: Origin) -> Self {
+        Self { first: (time, origin), last: (time, origin) }
+    }
+
+    pub fn widen(mine: &mut Option<Self>, other: Option<Self>) {
+        *mine = match (*mine, other) {
+            (Some(mine), Some(other)) => {
+                Some(Self { first: mine.first.min(other.first), last: mine.last.max(other.last) })
+            }
+            (one, other) => one.or(other),
+        };
+    }
+
+    pub fn shift(&mut self, secs: i64) {
+        self.first.0 = self.first.0.plus_secs(secs);
+        self.last.0 = self.last.0.plus_secs(secs);
+    }
+
+    /// The records, without their bytes.
+    pub fn records(self) -> Vec<EvidenceRecord> {
+        let record = |(time, origin)| EvidenceRecord { origin, time: Some(time), raw: Box::default() };
+        let mut records = vec![record(self.first)];
+        records.extend((self.first != self.last).then(|| record(self.last)));
+        records
+    }
 }
 
 impl Use {
-    pub fn add(&mut self, bytes: u64, time: Utc) {
-        self.merge(Self { requests: 1, bytes, span: Some((time, time)) });
+    pub fn add(&mut self, bytes: u64, time: Utc, origin: Origin) {
+        self.merge(Self { requests: 1, bytes, ends: Some(Ends::at(time, origin)) });
     }
 
     pub fn requests(self) -> u64 {
@@ -28,11 +63,15 @@ impl Use {
     }
 
     pub fn span(self) -> Option<(Utc, Utc)> {
-        self.span
+        self.ends.map(|ends| (ends.first.0, ends.last.0))
     }
 
     pub fn shift(&mut self, secs: i64) {
-        self.span = self.span.map(|(first, last)| (first.plus_secs(secs), last.plus_secs(secs)));
+        self.ends.iter_mut().for_each(|ends| ends.shift(secs));
+    }
+
+    fn first_record(self) -> Vec<EvidenceRecord> {
+        self.ends.into_iter().flat_map(|ends| Ends { last: ends.first, ..ends }.records()).collect()
     }
 }
 
@@ -40,10 +79,7 @@ impl Merge for Use {
     fn merge(&mut self, other: Self) {
         self.requests += other.requests;
         self.bytes = self.bytes.saturating_add(other.bytes);
-        self.span = match (self.span, other.span) {
-            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-            (one, other) => one.or(other),
-        };
+        Ends::widen(&mut self.ends, other.ends);
     }
 }
 
@@ -70,8 +106,8 @@ pub fn logons(tally: Bounded<Use>) -> Vec<Logon> {
     let (entries, _) = tally.into_parts();
     let logon = |(key, seen): (Box<[u8]>, Use)| {
         let [account, client] = parts::<2>(&key);
-        let (first, last) = seen.span?;
-        Some(Logon { account, client, requests: seen.requests, first, last })
+        let (first, last) = seen.span()?;
+        Some(Logon { account, client, requests: seen.requests, first, last, evidence: seen.first_record() })
     };
     entries.into_iter().filter_map(logon).collect()
 }
@@ -85,10 +121,20 @@ pub fn mailboxes(tally: Bounded<Use>) -> Vec<MailUse> {
         _ => None,
     };
     let mail_use = |(key, seen): (Box<[u8]>, Use)| {
-        let [mailbox, account, client, family] = parts::<4>(&key);
-        let (first, last) = seen.span?;
-        let family = family_of(&family)?;
-        Some(MailUse { mailbox, account, client, family, requests: seen.requests, bytes: seen.bytes, first, last })
+        let [mailbox, account, client, family, protocol] = parts::<5>(&key);
+        let (first, last) = seen.span()?;
+        Some(MailUse {
+            mailbox,
+            account,
+            client,
+            family: family_of(&family)?,
+            protocol: Some(protocol).filter(|protocol| !protocol.is_empty()),
+            requests: seen.requests,
+            bytes: seen.bytes,
+            first,
+            last,
+            evidence: seen.first_record(),
+        })
     };
     entries.into_iter().filter_map(mail_use).collect()
 }

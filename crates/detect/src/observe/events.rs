@@ -6,6 +6,7 @@ use model::{Build, Family, Origin, Row, Source, Utc, WindowsEvent, server_name};
 
 use super::access;
 use super::file::FileTally;
+use super::refused;
 use super::server::ServerTally;
 use super::sightings::Hit;
 use crate::plan::Plan;
@@ -21,9 +22,12 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, file: u32, tally: &mut Fil
     let server = tally.server(name.as_deref());
     server.coverage.record(&source, event.time);
     let client = field(event, &["IpAddress", "SourceAddress", "SourceIp", "ClientAddress"]);
+    let origin = Origin { file, record: event.record, offset: event.offset };
     let account = field(event, &["User", "SubjectUserName", "TargetUserName"]);
     if event.event_id == 4624 {
-        record_logon(server, event, client);
+        record_logon(server, event, client, origin);
+    } else if matches!(event.event_id, 4625 | 4771 | 4776) {
+        refused::record_event(&mut server.refused, event, origin);
     }
     plan.events(event, &mut |rule| {
         let subject: Option<Cow<'_, [u8]>> =
@@ -38,20 +42,20 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, file: u32, tally: &mut Fil
             request_id: None,
             status: None,
             bytes: 0,
-            origin: Origin { file, record: event.record, offset: event.offset },
+            origin,
             raw: event.raw,
         });
     });
 }
 
 /// A successful logon of a person from another machine.
-fn record_logon(server: &mut ServerTally, event: &WindowsEvent<'_>, client: Option<&str>) {
+fn record_logon(server: &mut ServerTally, event: &WindowsEvent<'_>, client: Option<&str>, origin: Origin) {
     let is_person = |name: &&str| !name.ends_with('$') && !name.starts_with("HealthMailbox");
     let account = field(event, &["TargetUserName"]).filter(is_person);
     if let (Some(time), Some(client), Some(account)) = (event.time, client, account) {
         let mut key = Vec::new();
         access::key(&[account.as_bytes(), client.as_bytes()], &mut key);
-        server.logons.slot(&key).add(0, time);
+        server.logons.slot(&key).add(0, time, origin);
     }
 }
 

@@ -17,6 +17,7 @@ mod join;
 mod kept;
 mod observer;
 mod pages;
+mod refused;
 mod server;
 mod sightings;
 mod tally;

@@ -11,7 +11,7 @@ use super::file::FileTally;
 use super::pages::{Pages, Request, Teller, is_command, page_of};
 use super::server::ServerTally;
 use super::sightings::Hit;
-use super::{access, events};
+use super::{access, events, refused};
 use crate::pack::IndicatorKind;
 use crate::plan::{Binding, Plan, RowPlan, RuleIndex};
 
@@ -181,7 +181,7 @@ impl<'p> Observer<'p> {
         }
         if let Some(time) = row.time {
             record_build(server, row, columns, time);
-            record_access(server, row, columns, client, time, &mut self.key);
+            record_access(server, row, columns, client, (time, origin), &mut self.key);
             let place = PageRow { source, client, time, origin };
             record_page(server, row, columns, &place, (&mut self.scratch, &mut self.key), &mut self.own_pages);
         }
@@ -345,27 +345,36 @@ fn record_access(
     row: &Row<'_>,
     columns: &Columns,
     client: Option<&[u8]>,
-    time: Utc,
+    (time, origin): (Utc, Origin),
     key: &mut Vec<u8>,
 ) {
-    let Some(account) = columns.cell(row, columns.account).filter(|account| !is_probe(account)) else { return };
     let Some(client) = client else { return };
-    if !matches!(columns.status(row), Some(200..=399) | None) {
+    let account = columns.cell(row, columns.account);
+    if columns.family == Family::Iis && !account.is_some_and(is_probe) {
+        refused::record_row(&mut server.refused, row, columns, (client, account), (time, origin));
+    }
+    let Some(account) = account.filter(|account| !is_probe(account)) else { return };
+    // The logon form names an account and is answered 302 whether the password was right or not.
+    let is_form = || columns.cell(row, columns.stem).is_some_and(refused::is_logon_form);
+    if !matches!(columns.status(row), Some(200..=399) | None) || is_form() {
         return;
     }
     access::key(&[account, client], key);
-    server.logons.slot(key).add(0, time);
+    server.logons.slot(key).add(0, time, origin);
     let bytes = columns.number(row, columns.bytes).unwrap_or(0);
     let mailbox = match columns.family {
         Family::Ews | Family::MapiHttp => columns.mailbox.iter().find_map(|at| columns.cell(row, Some(*at))),
-        Family::HttpProxy if matches!(columns.cell(row, columns.protocol), Some(b"Ews" | b"Mapi" | b"Eas")) => {
+        Family::HttpProxy
+            if matches!(columns.cell(row, columns.protocol), Some(b"Ews" | b"Mapi" | b"Eas" | b"Owa")) =>
+        {
             Some(account)
         }
         _ => None,
     };
     if let Some(mailbox) = mailbox.filter(|mailbox| !is_probe(mailbox)) {
-        access::key(&[mailbox, account, client, columns.family.name().as_bytes()], key);
-        server.mailboxes.slot(key).add(bytes, time);
+        let protocol = columns.cell(row, columns.protocol).unwrap_or_default();
+        access::key(&[mailbox, account, client, columns.family.name().as_bytes(), protocol], key);
+        server.mailboxes.slot(key).add(bytes, time, origin);
     }
 }
 

@@ -191,12 +191,12 @@ impl PageTally {
     pub fn record(&mut self, page: &[u8], request: &Request<'_>) {
         let half = if request.status == 200 { &mut self.answered } else { &mut self.others };
         let requests = half.slot(page).0.slot(request.client);
-        requests.all.add(0, request.time);
+        requests.all.add(0, request.time, request.origin);
         requests.posts += u64::from(request.is_post);
         requests.referred += u64::from(request.has_referrer);
         requests.commands += u64::from(request.is_command);
         if request.status == 404 {
-            requests.not_found.add(0, request.time);
+            requests.not_found.add(0, request.time, request.origin);
         }
         requests.account = smaller(requests.account.take(), request.account);
         if requests.kept.wants(Some(request.time)) {

@@ -9,6 +9,7 @@ use super::bounded::{Bounded, Merge};
 use super::builds::BuildTally;
 use super::coverage::CoverageTally;
 use super::pages::{Pages, Teller};
+use super::refused::{self, CLIENTS_MAX, RefusedTally};
 use super::sightings::SightingTally;
 
 /// Addresses that a server has; a forged log can name more.
@@ -54,6 +55,7 @@ pub struct ServerTally {
     pub pages: Pages,
     pub logons: Bounded<Use>,
     pub mailboxes: Bounded<Use>,
+    pub refused: Bounded<RefusedTally>,
     pub files: Vec<FileSeen>,
     pub own_addresses: OwnAddresses,
     pub web_folders: bool,
@@ -70,6 +72,7 @@ impl Default for ServerTally {
             pages: Pages::default(),
             logons: Bounded::new(LOGONS_MAX),
             mailboxes: Bounded::new(MAILBOX_USES_MAX),
+            refused: Bounded::new(CLIENTS_MAX),
             files: Vec::new(),
             own_addresses: OwnAddresses::default(),
             web_folders: false,
@@ -86,6 +89,7 @@ impl ServerTally {
         self.sightings.shift(secs);
         self.pages.shift(secs);
         self.logons.values_mut().chain(self.mailboxes.values_mut()).for_each(|seen| seen.shift(secs));
+        self.refused.values_mut().for_each(|seen| seen.shift(secs));
     }
 
     pub fn into_server(mut self) -> Server {
@@ -109,6 +113,7 @@ impl ServerTally {
             pages: self.pages.into_uses(&days_of_iis),
             mail: access::mailboxes(self.mailboxes),
             logons: access::logons(self.logons),
+            refused: refused::into_list(self.refused),
             files: self.files,
             own_addresses: self.own_addresses.into_list(),
             web_folders_present: self.web_folders,
@@ -124,6 +129,7 @@ impl Merge for ServerTally {
         self.pages.merge(other.pages);
         self.logons.merge(other.logons);
         self.mailboxes.merge(other.mailboxes);
+        self.refused.merge(other.refused);
         self.files.extend(other.files);
         self.own_addresses.all.extend(other.own_addresses.all);
         self.own_addresses.trim();

@@ -8,6 +8,7 @@ use model::observation::Logon;
 
 use crate::answers::{NAMES_MAX, said, sureness, wishes, worst_chain};
 use crate::case::Case;
+use crate::credentials;
 use crate::findings::Seen;
 use crate::incidents::Chain;
 use crate::wording::{list, name, when};
@@ -15,7 +16,8 @@ use crate::wording::{list, name, when};
 /// The answer.
 pub(crate) fn answer(case: &Case<'_>) -> Answer {
     let Some(chain) = worst_chain(case) else {
-        return said("Nobody is seen to have come in.".to_owned(), Confidence::None, &[], wishes(case));
+        let text = format!("Nobody is seen to have come in.{}", odd_clients(case));
+        return said(text, Confidence::None, &[], wishes(case));
     };
     let access: Vec<&Seen> = chain
         .members
@@ -39,9 +41,10 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
             crate::wording::count(others as u64, "further chain")
         ));
     }
+    text.push_str(&odd_clients(case));
     let confidence = match chain.incident.entry {
         Entry::Unknown => Confidence::None,
-        Entry::Vulnerability if access.iter().any(|one| one.is_proof()) => sureness(&access),
+        _ if access.iter().any(|one| one.is_proof()) => sureness(&access),
         _ => Confidence::Low,
     };
     said(text, confidence, &access, unknown(case, chain))
@@ -81,7 +84,37 @@ fn through_the_hole(case: &Case<'_>, chain: &Chain, access: &[&Seen]) -> String 
     format!("{opening} First request {times}{from}. {accounts}")
 }
 
+/// Clients that look like a stolen password and like a new device alike.
+fn odd_clients(case: &Case<'_>) -> String {
+    let odd = case.having(|one| one.finding.rule == credentials::NEW_CLIENT_RULE);
+    let named = |one: &&Seen| {
+        let account = one.finding.account.as_deref().unwrap_or_default();
+        format!("{} from {} ({})", name(account), name(one.finding.client.as_deref().unwrap_or_default()), one.id())
+    };
+    let names: Vec<String> = odd.iter().map(named).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        " Ask the owners about clients never seen before that read much mail, which may be a new device or a stolen \
+         password: {}.",
+        list(&names, NAMES_MAX)
+    )
+}
+
 fn with_a_password(case: &Case<'_>, chain: &Chain) -> String {
+    let sprayed = |one: &&Seen| one.finding.rule.starts_with(credentials::RULES) && one.is_proof();
+    let members = || chain.members.iter().filter_map(|index| case.seen.get(*index));
+    let accounts: BTreeSet<&str> = members().filter(sprayed).filter_map(|one| one.finding.account.as_deref()).collect();
+    if !accounts.is_empty() {
+        let accounts: Vec<&str> = accounts.into_iter().collect();
+        return format!(
+            "With a stolen or guessed password: {} tried the passwords of many accounts and logged on as {}. No exploit \
+             request of this client is seen.",
+            list(&chain.incident.clients, NAMES_MAX),
+            list(&accounts, NAMES_MAX)
+        );
+    }
     let accounts = logons_before(case, chain);
     format!(
         "With a password, as far as the evidence shows: {} logged on from {} before the first step, and no exploit \
