@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::assessment::{
     Begin, BuildSpan, Coverage, Exposure, Finding, Mailbox, Persistence, ServerAssessment, Span, Verdict, WebShell,
 };
-use model::campaign::{CampaignKind, Proves, RuleFacts};
+use model::campaign::{Campaign, CampaignKind, Proves, RuleFacts};
 use model::observation::{Observations, Server};
 use model::{Family, Utc};
 
@@ -25,6 +25,7 @@ pub(crate) struct Case<'a> {
     pub(crate) server: &'a Server,
     pub(crate) product: &'a dyn Product,
     pub(crate) rules: &'a [RuleFacts],
+    pub(crate) campaigns: &'a [Campaign],
     pub(crate) evidence: Option<Span>,
     pub(crate) spoken: Vec<Spoken>,
     pub(crate) builds: Vec<BuildSpan>,
@@ -108,6 +109,7 @@ fn judge<'a>(
         server,
         product,
         rules: &observations.rules,
+        campaigns: &observations.campaigns,
         evidence,
         builds,
         coverage: coverage::list(server, name, &observations.files),

@@ -1,0 +1,121 @@
+//! Kinds of campaigns over whole assessments: what counts when, and what the answer says of it.
+
+use model::assessment::{Assessment, Verdict};
+use model::campaign::{Campaign, CampaignKind, Group, Proves, Stage};
+
+use crate::testing::{Builder, at, campaign, need, records, sighting};
+
+const IN_WINDOW: &str = "2021-03-03T04:00:00Z";
+
+fn other(id: &str, kind: CampaignKind) -> Campaign {
+    Campaign {
+        id: id.to_owned(),
+        name: format!("the {id} matter"),
+        kind,
+        cves: Vec::new(),
+        entry_cves: Vec::new(),
+        ..campaign()
+    }
+}
+
+/// A rule of another campaign, and a hit of it.
+fn hit(builder: &mut Builder, id: &str, stage: Stage, proves: Proves) {
+    let rule = builder.rule(&format!("{id}/rule"), stage, proves);
+    builder.observations.rules[rule].campaign = Some(id.to_owned());
+    let mut one = sighting(rule, "windows/Security", IN_WINDOW);
+    one.client = Some("203.0.113.7".to_owned());
+    builder.see(one);
+}
+
+fn said(assessment: &Assessment) -> String {
+    assessment.servers[0].answers.campaign.answer.clone()
+}
+
+fn exposed(assessment: &Assessment) -> Vec<(&str, Verdict)> {
+    assessment.servers[0].exposure.iter().map(|one| (one.campaign.as_str(), one.verdict)).collect()
+}
+
+#[test]
+fn an_aftermath_counts_where_it_is_found_and_is_no_way_in() {
+    let mut builder = Builder::new().covered();
+    builder.observations.campaigns.push(other("dearcry", CampaignKind::Aftermath));
+    assert_eq!(exposed(&builder.assess()), [("proxylogon", Verdict::NoEvidence)]);
+    hit(&mut builder, "dearcry", Stage::Control, Proves::Execution);
+    let assessment = builder.assess();
+    assert_eq!(exposed(&assessment), [("dearcry", Verdict::Compromised), ("proxylogon", Verdict::NoEvidence)]);
+    assert_eq!(assessment.servers[0].incidents[0].campaign, "dearcry");
+    assert!(assessment.servers[0].exposure[0].until.is_none(), "no update ends it");
+    hit(&mut builder, "proxylogon", Stage::Access, Proves::Success);
+    let incident = &builder.assess().servers[0].incidents[0];
+    assert_eq!((incident.campaign.as_str(), incident.also.as_slice()), ("proxylogon", &["dearcry".to_owned()][..]));
+}
+
+#[test]
+fn what_leaves_no_trace_is_never_ruled_out() {
+    let mut builder = Builder::new().covered();
+    let mut relay = other("relay", CampaignKind::Untraceable);
+    relay.needs = vec![need(&[])];
+    relay.cves = vec!["CVE-2024-21410".to_owned()];
+    relay.entry_cves.clone_from(&relay.cves);
+    builder.observations.campaigns.push(relay.clone());
+    let assessment = builder.assess();
+    assert_eq!(exposed(&assessment), [("proxylogon", Verdict::NoEvidence), ("relay", Verdict::CannotTell)]);
+    assert_eq!(assessment.verdict, Verdict::CannotTell);
+    assert!(said(&assessment).contains("the relay matter: its use leaves no trace"), "{}", said(&assessment));
+    relay.first_use = None;
+    builder.observations.campaigns[1] = relay;
+    assert_eq!(builder.assess().verdict, Verdict::NoEvidence, "no use of it is known");
+}
+
+#[test]
+fn a_separate_intrusion_is_always_spoken_of() {
+    let mut builder = Builder::new().covered();
+    let mut sunburst = other("sunburst", CampaignKind::Separate);
+    sunburst.needs = vec![need(&["windows/DNS Server"])];
+    builder.observations.campaigns.push(sunburst);
+    assert!(said(&builder.assess()).contains("holds nothing in which its own traces would show"));
+    records(builder.server(), "windows/DNS Server", "2021-01-01", "2021-03-10");
+    assert!(said(&builder.assess()).contains("were looked for in windows/DNS Server and not found"));
+    assert_eq!(exposed(&builder.assess()), [("proxylogon", Verdict::NoEvidence)]);
+    hit(&mut builder, "sunburst", Stage::Control, Proves::Execution);
+    let assessment = builder.assess();
+    assert!(said(&assessment).contains("traces of its own were found (sunburst/rule)"), "{}", said(&assessment));
+    assert!(said(&assessment).contains("Against ProxyLogon"), "{}", said(&assessment));
+}
+
+#[test]
+fn a_group_is_overlap_with_dates_for_and_against() {
+    let mut builder = Builder::new().covered();
+    let group = |id: &str, first: &str| Group {
+        id: id.to_owned(),
+        name: format!("Group {id}"),
+        first_use: Some(at(first)),
+        note: String::new(),
+        source: String::new(),
+    };
+    builder.observations.campaigns[0].groups = vec![group("early", "2021-02-01"), group("late", "2021-03-05")];
+    hit(&mut builder, "proxylogon", Stage::Access, Proves::Success);
+    let none = said(&builder.assess());
+    assert!(!none.contains("Group"), "{none}");
+    for id in ["early", "late"] {
+        let rule = builder.indicator(&format!("proxylogon/indicator-name-{id}"), Stage::Foothold, Proves::Context);
+        builder.observations.rules[rule].group = Some(id.to_owned());
+        builder.see(sighting(rule, "httpproxy/Ecp", IN_WINDOW));
+    }
+    let text = said(&builder.assess());
+    assert!(text.contains("Group early (1 indicator hit, by file name)"), "{text}");
+    assert!(text.contains("Group late (1 indicator hit, by file name; against it: it is first reported"), "{text}");
+    assert!(text.contains("Overlap is no attribution"), "{text}");
+}
+
+#[test]
+fn indicators_of_a_campaign_that_does_not_count_are_mentioned() {
+    let mut builder = Builder::new().covered();
+    builder.observations.campaigns.push(other("dearcry", CampaignKind::Aftermath));
+    let rule = builder.indicator("dearcry/indicator-sha256", Stage::Foothold, Proves::Context);
+    builder.observations.rules[rule].campaign = Some("dearcry".to_owned());
+    builder.see(sighting(rule, "file", IN_WINDOW));
+    let assessment = builder.assess();
+    assert_eq!(assessment.verdict, Verdict::NoEvidence);
+    assert!(said(&assessment).contains("Published indicators of the dearcry matter match"), "{}", said(&assessment));
+}
