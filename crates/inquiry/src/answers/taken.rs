@@ -1,5 +1,6 @@
 //! Whose mail, what data? EWS, export requests, archives, dumps, bytes out.
 
+use model::Family;
 use model::assessment::{Answer, Confidence, Mailbox};
 use model::campaign::{Proves, Stage};
 
@@ -35,8 +36,23 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
     if sentences.is_empty() {
         sentences.push("No access to mail and no gathering of other data is seen in this evidence.".to_owned());
     }
+    sentences.extend(settings(case));
     let confidence = if taken.is_empty() { Confidence::None } else { sureness(&taken) };
     said(sentences.join(" "), confidence, &taken, unknown(case, &taken))
+}
+
+/// Exports, forwarding and rights set since somebody was in: administrators do it too, so it is named and not counted.
+fn settings(case: &Case<'_>) -> Option<String> {
+    let since = case.begin.earliest_certain?;
+    let is_setting = |one: &Seen| {
+        let by_cmdlet = matches!(one.family, Family::Windows | Family::RpsCmdlet | Family::Audit);
+        by_cmdlet
+            && one.proves() == Proves::Context
+            && matches!(one.finding.stage, Stage::Collection | Stage::Exfiltration)
+            && one.finding.last.or(one.finding.time) >= Some(since)
+    };
+    let rows: Vec<String> = case.having(is_setting).into_iter().map(thing).collect();
+    (!rows.is_empty()).then(|| format!("Set since then, by whomever; ask who did it: {}.", list(&rows, NAMES_MAX)))
 }
 
 fn mailbox(one: &Mailbox) -> String {

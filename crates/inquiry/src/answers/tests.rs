@@ -177,3 +177,15 @@ fn the_earliest_times_are_told() {
     assert!(since.contains("2021-03-03 04:00:00 UTC") && since.contains("2021-01-03"), "{since}");
     assert_eq!(assessment.servers[0].begin.earliest_possible, Utc::parse(b"2021-01-03"));
 }
+
+#[test]
+fn settings_made_since_are_named() {
+    let mut builder = Builder::new().covered();
+    let forward = builder.rule("exchange-host/mail-forward-event", Stage::Exfiltration, Proves::Context);
+    builder.see(sighting(forward, "windows/MSExchange Management", "2021-03-03T05:00:00Z"));
+    assert!(!builder.assess().servers[0].answers.taken.answer.contains("Set since then"));
+    let access = builder.rule("proxylogon/rule", Stage::Access, Proves::Success);
+    builder.see(sighting(access, "httpproxy/Ecp", "2021-03-03T04:00:00Z"));
+    let taken = builder.assess().servers[0].answers.taken.answer.clone();
+    assert!(taken.contains("Set since then") && taken.contains("mail-forward-event"), "{taken}");
+}
