@@ -2,6 +2,7 @@
 
 use model::assessment::{Answer, Confidence, WebShell};
 use model::campaign::{Proves, Stage};
+use model::observation::Belongs;
 
 use crate::answers::{NAMES_MAX, has_source, said, sureness};
 use crate::case::Case;
@@ -58,6 +59,16 @@ fn unknown(case: &Case<'_>) -> Vec<String> {
             r"web shells that nobody used: collect C:\inetpub\wwwroot, %ExchangeInstallPath%FrontEnd\HttpProxy and the Temporary ASP.NET Files"
                 .to_owned(),
         );
+    }
+    let by_name = case.server.files.iter().filter(|file| file.belongs == Belongs::PathOnly).count() as u64;
+    if by_name > 0 {
+        unknown.push(format!(
+            "whether pages were changed under their own names: {} of the web folders {} judged by path and name only, \
+             because the lists of Exchange's files end with the builds of March 2021; compare with a server of the same \
+             build, or with the files of the update",
+            count(by_name, "page"),
+            if by_name == 1 { "was" } else { "were" }
+        ));
     }
     if !has_source(case, "windows/") {
         unknown.push(
