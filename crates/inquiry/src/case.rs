@@ -171,6 +171,8 @@ fn verdicts(
 fn exposed(window: &Window<'_>, verdict: Verdict) -> Exposure {
     Exposure {
         campaign: window.campaign.id.clone(),
+        campaign_name: window.campaign.name.clone(),
+        grounds: window.grounds,
         cves: window.cves.clone(),
         verdict,
         from: window.from,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::Utc;
-use model::assessment::{BuildSpan, Covered, Span, Uncovered};
+use model::assessment::{BuildSpan, Covered, Grounds, Span, Uncovered};
 use model::campaign::{Campaign, CampaignKind};
 
 use crate::coverage::{self, Bounds, Spoken};
@@ -12,21 +12,6 @@ use crate::wording::{day, when};
 
 /// An update shuts the door and removes nothing.
 const NO_UPDATE_ENDS_IT: &str = "no update ends it: what was left behind has to be removed";
-
-/// Why a campaign counts for this server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grounds {
-    /// A build seen on it was open.
-    OpenBuild,
-    /// A build seen on it cannot be judged.
-    UndeterminedBuild,
-    /// No build is known.
-    NoBuild,
-    /// The earliest build seen is fixed, but it stands on one that was open.
-    EarlierBuild,
-    /// No build seen was open since the campaign began; something of it was found all the same.
-    FindingsOnly,
-}
 
 /// One campaign's window, before anybody judges it.
 #[derive(Clone, Debug)]

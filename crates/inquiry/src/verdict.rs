@@ -1,6 +1,6 @@
 //! The verdict: how bad it is, and whether the evidence allows to say that nothing happened.
 
-use model::assessment::{Exposure, Verdict};
+use model::assessment::{Exposure, Grounds, Verdict};
 use model::campaign::{Campaign, CampaignKind, Proves};
 use model::file::{FileRecord, Kind, Outcome};
 use model::observation::Observations;
@@ -151,6 +151,8 @@ pub(crate) fn unattributed(seen: &[Seen], windows: &[Window<'_>], worst: Option<
 pub(crate) fn unattributed_exposure(verdict: Verdict, first: Utc) -> Exposure {
     Exposure {
         campaign: UNKNOWN.to_owned(),
+        campaign_name: "No campaign known to this version".to_owned(),
+        grounds: Grounds::FindingsOnly,
         cves: Vec::new(),
         verdict,
         from: first,

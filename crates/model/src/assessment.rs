@@ -169,11 +169,31 @@ pub struct BuildSpan {
     pub source: String,
 }
 
+/// Why a campaign counts for a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grounds {
+    /// A build seen on it was open.
+    OpenBuild,
+    /// A build seen on it cannot be judged.
+    UndeterminedBuild,
+    /// No build is known.
+    NoBuild,
+    /// The earliest build seen is fixed, but it stands on one that was open.
+    EarlierBuild,
+    /// No build seen was open since the campaign began, or it needs no open build; something of it was found.
+    FindingsOnly,
+}
+
 /// One campaign's window on one server.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Exposure {
     /// `proxylogon`.
     pub campaign: String,
+    /// `ProxyLogon`.
+    pub campaign_name: String,
+    /// Why it is listed.
+    pub grounds: Grounds,
     /// Its holes.
     pub cves: Vec<String>,
     /// For this campaign alone.

@@ -113,7 +113,7 @@ impl Screen {
             None => format!("open since {from} and still open"),
         };
         let covered = Share::of(exposure).words();
-        self.item("-", &format!("{:.24}: {open}, covered {covered}", ForTerminal(&exposure.campaign)));
+        self.item("-", &format!("{:.24}: {open}, covered {covered}", ForTerminal(&exposure.campaign_name)));
         if let Some(missing) = exposure.uncovered.iter().max_by_key(|span| span.until.secs_since(span.from)) {
             let (from, until) = (date(&missing.from.to_string()), date(&missing.until.to_string()));
             let text = format!("missing {from} to {until} ({}): {}", missing.why, missing.settle);
@@ -336,7 +336,7 @@ mod tests {
               - Not worse: No request that succeeded was seen.
 
             Evidence for the time at risk
-              - proxylogon: open 2021-01-03 to 2021-03-05, covered 14 % (9 of 61 days)
+              - ProxyLogon: open 2021-01-03 to 2021-03-05, covered 14 % (9 of 61 days)
                 missing 2021-01-03 to 2021-02-24 (rotated): IIS logs
                 (inetpub\logs\LogFiles\W3SVC1) or HttpProxy\Ecp logs from backup for …
 

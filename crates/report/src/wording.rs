@@ -3,7 +3,7 @@
 //! The words clean, safe and guaranteed are never used: what is not found is "not found in the material examined".
 
 use model::Utc;
-use model::assessment::{Assessment, Confidence, Entry, Exposure, IncidentOutcome, Verdict};
+use model::assessment::{Assessment, Confidence, Entry, Exposure, Grounds, IncidentOutcome, ServerAssessment, Verdict};
 use model::campaign::{Proves, Stage};
 use model::file::Kind;
 
@@ -196,6 +196,25 @@ pub(crate) fn length(secs: i64) -> String {
         7_200.. => count((secs + 1_800) / 3_600, "hour", "hours"),
         120.. => count((secs + 30) / 60, "minute", "minutes"),
         _ => count(secs, "second", "seconds"),
+    }
+}
+
+/// A campaign's name, by its id, as the exposures of a server give it.
+pub(crate) fn campaign_name<'a>(server: &'a ServerAssessment, id: &'a str) -> &'a str {
+    let known = server.exposure.iter().find(|exposure| exposure.campaign == id);
+    match known {
+        Some(exposure) => &exposure.campaign_name,
+        None if id == "unknown" => "no campaign known to this version",
+        None => id,
+    }
+}
+
+/// What the line of an exposure is called.
+pub(crate) fn window(exposure: &Exposure) -> String {
+    match exposure.grounds {
+        Grounds::FindingsOnly => format!("Found: {}", exposure.campaign_name),
+        Grounds::OpenBuild => format!("Open to {}", exposure.campaign_name),
+        _ => format!("Possibly open to {}", exposure.campaign_name),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Was this server open to the attack, from when until when? From the build history and the first fixed build per hole.
 
-use model::assessment::{Answer, BuildSpan, Confidence};
+use model::assessment::{Answer, BuildSpan, Confidence, Grounds};
 
 use crate::answers::{NAMES_MAX, said};
 use crate::case::Case;
-use crate::exposure::{Grounds, Window};
+use crate::exposure::Window;
 use crate::wording::{list, name, stretch, when};
 
 /// The answer.

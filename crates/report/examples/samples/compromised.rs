@@ -57,6 +57,8 @@ pub fn server() -> ServerAssessment {
 fn proxylogon() -> Exposure {
     Exposure {
         campaign: "proxylogon".to_owned(),
+        campaign_name: "ProxyLogon".to_owned(),
+        grounds: model::assessment::Grounds::OpenBuild,
         cves: texts(&["CVE-2021-26855", "CVE-2021-26857", "CVE-2021-26858", "CVE-2021-27065"]),
         verdict: Verdict::Compromised,
         from: at("2021-01-03T00:00:00Z"),
@@ -95,6 +97,8 @@ fn proxylogon() -> Exposure {
 fn proxyshell() -> Exposure {
     Exposure {
         campaign: "proxyshell".to_owned(),
+        campaign_name: "ProxyShell".to_owned(),
+        grounds: model::assessment::Grounds::OpenBuild,
         cves: texts(&["CVE-2021-34473", "CVE-2021-34523", "CVE-2021-31207"]),
         verdict: Verdict::NoEvidence,
         from: at("2021-03-08T00:00:00Z"),

@@ -193,6 +193,8 @@ pub fn quiet_server(name: &str) -> ServerAssessment {
         ],
         exposure: vec![Exposure {
             campaign: "proxylogon".to_owned(),
+            campaign_name: "ProxyLogon".to_owned(),
+            grounds: model::assessment::Grounds::OpenBuild,
             cves: texts(&["CVE-2021-26855", "CVE-2021-27065"]),
             verdict: Verdict::NoEvidence,
             from: at(from),

@@ -154,7 +154,7 @@ fn domain(server: &ServerAssessment, findings: &[&Finding]) -> Option<(Utc, Utc)
 fn lanes<'a>(server: &'a ServerAssessment, findings: &[&Finding]) -> Vec<Lane<'a>> {
     let mut lanes = vec![Lane { label: "Build".to_owned(), kind: LaneKind::Builds }];
     for exposure in server.exposure.iter().take(WINDOWS_MAX) {
-        lanes.push(Lane { label: format!("Open to {}", exposure.campaign), kind: LaneKind::Window(exposure) });
+        lanes.push(Lane { label: wording::window(exposure), kind: LaneKind::Window(exposure) });
     }
     for source in main_sources(server) {
         lanes.push(Lane { label: source.source.clone(), kind: LaneKind::Source(source) });
@@ -222,9 +222,9 @@ fn description(server: &ServerAssessment, findings: &[&Finding]) -> String {
         .take(WINDOWS_MAX)
         .map(|exposure| {
             let until = exposure.until.map_or_else(|| "now, as far as the evidence goes".to_owned(), wording::time);
-            let campaign = format!("{:.60}", ForTerminal(&exposure.campaign));
+            let campaign = format!("{:.60}", ForTerminal(&wording::window(exposure)));
             let share = wording::Share::of(exposure).words();
-            format!("Open to {campaign} from {} until {until}, covered: {share}.", wording::time(exposure.from))
+            format!("{campaign} from {} until {until}, covered: {share}.", wording::time(exposure.from))
         })
         .collect();
     let activity = findings.iter().filter(|finding| finding.time.is_some()).count();
@@ -358,7 +358,7 @@ fn fixes(axis: Axis, server: &ServerAssessment, bottom: i64) -> Markup {
         .exposure
         .iter()
         .take(WINDOWS_MAX)
-        .filter_map(|exposure| Some((exposure.until?, exposure.campaign.as_str())))
+        .filter_map(|exposure| Some((exposure.until?, exposure.campaign_name.as_str())))
         .filter(|(time, _)| axis.holds(*time))
         .collect();
     times.sort_unstable();
@@ -487,12 +487,12 @@ fn as_table(server: &ServerAssessment, findings: &[&Finding]) -> Markup {
                 (row(&format!("Build {} ({})", build.build, build.update), Some(build.first_seen), Some(build.last_seen), &build.product))
             }
             @for exposure in &server.exposure {
-                (row(&format!("Open to {}", exposure.campaign), Some(exposure.from), exposure.until, &exposure.until_basis))
+                (row(&wording::window(exposure), Some(exposure.from), exposure.until, &exposure.until_basis))
                 @for span in exposure.covered.iter().take(SPANS_MAX) {
-                    (row(&format!("{}: covered", exposure.campaign), Some(span.from), Some(span.until), &span.sources.join(", ")))
+                    (row(&format!("{}: covered", exposure.campaign_name), Some(span.from), Some(span.until), &span.sources.join(", ")))
                 }
                 @for span in exposure.uncovered.iter().take(SPANS_MAX) {
-                    (row(&format!("{}: not covered", exposure.campaign), Some(span.from), Some(span.until), &span.why))
+                    (row(&format!("{}: not covered", exposure.campaign_name), Some(span.from), Some(span.until), &span.why))
                 }
             }
             @for source in &server.coverage {

@@ -296,7 +296,7 @@ fn servers_table(page: &Page<'_>, servers: &[(usize, &ServerAssessment)]) -> Mar
                     td {
                         @if server.exposure.is_empty() { "no campaign applies" }
                         @for exposure in &server.exposure {
-                            div { (ForHtml(&exposure.campaign)) ": " (wording::Share::of(exposure).words()) }
+                            div { (ForHtml(&exposure.campaign_name)) ": " (wording::Share::of(exposure).words()) }
                         }
                     }
                     td class="t" { @match server.begin.earliest_certain { Some(begin) => (time(begin)), None => "–" } }

@@ -118,7 +118,7 @@ fn exposures(server: &ServerAssessment) -> Markup {
         html! {
             @for exposure in &server.exposure {
                 tr {
-                    th scope="row" { (ForHtml(&exposure.campaign)) small { (ForHtml(&exposure.cves.join(", "))) } }
+                    th scope="row" { (ForHtml(&exposure.campaign_name)) small { (ForHtml(&exposure.cves.join(", "))) } }
                     td { (verdict(exposure.verdict)) }
                     td { (moment(Some(exposure.from))) small { (ForHtml(&exposure.from_basis)) } }
                     td {
@@ -142,7 +142,7 @@ fn missing(server: &ServerAssessment) -> Markup {
             @for (exposure, span) in stretches.take(ROWS_MAX) {
                 tr {
                     th scope="row" { (moment(Some(span.from))) small { "until " (wording::time(span.until)) } }
-                    td { (ForHtml(&exposure.campaign)) }
+                    td { (ForHtml(&exposure.campaign_name)) }
                     td { (ForHtml(&span.why)) }
                     td class="w" { (ForHtml(&span.settle)) }
                 }
@@ -225,18 +225,22 @@ fn incidents(page: &Page<'_>, place: usize, server: &ServerAssessment) -> Markup
         "Incidents",
         Some(lead),
         html! {
-            @for found in server.incidents.iter().take(INCIDENTS_MAX) { (incident(page, found)) }
+            @for found in server.incidents.iter().take(INCIDENTS_MAX) { (incident(page, server, found)) }
             (more(server.incidents.len(), INCIDENTS_MAX))
         },
     )
 }
 
-fn incident(page: &Page<'_>, incident: &Incident) -> Markup {
+fn incident(page: &Page<'_>, server: &ServerAssessment, incident: &Incident) -> Markup {
     html! {
         article class="card" {
             h4 { (ForHtml(&incident.id)) ": " (wording::outcome(incident.outcome)) }
             dl class="pairs" {
-                dt { "Looks like" } dd { (ForHtml(&incident.campaign)) }
+                dt { "Looks like" } dd { (ForHtml(wording::campaign_name(server, &incident.campaign))) }
+                @if !incident.also.is_empty() {
+                    @let also: Vec<&str> = incident.also.iter().map(|id| wording::campaign_name(server, id)).collect();
+                    dt { "And with it" } dd { (ForHtml(&also.join(", "))) }
+                }
                 dt { "Came in" } dd { (wording::entry(incident.entry)) }
                 dt { "From" } dd { (clients(&incident.clients)) }
                 dt { "Seen" } dd { (moment(incident.first)) " to " (moment(incident.last)) }
