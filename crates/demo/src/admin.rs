@@ -1,14 +1,15 @@
 //! The administrators of the house: a few visits to the control panel and to remote PowerShell, all of them harmless.
 
+use crate::cast;
 use crate::exchange_logs::{self, Cmdlet};
 use crate::plan::Plan;
 use crate::server::{Agent, Backend, Protocol, Request};
 use crate::time::{DAY, SECOND};
 use crate::windows;
 
-const ACCOUNT: &str = "CONTOSO\\it.admin";
-const DESK: &str = "10.20.30.11";
-const BROWSER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:86.0) Gecko/20100101 Firefox/86.0";
+/// The account of the house, which stories know as well.
+pub(crate) const ACCOUNT: &str = "CONTOSO\\it.admin";
+pub(crate) const DESK: &str = "10.20.30.11";
 const PANEL: &str = "https://mail.contoso.example/ecp/default.aspx";
 const LIST: &str = "/ecp/DDI/DDIService.svc/GetList";
 const SET: &str = "/ecp/DDI/DDIService.svc/SetObject";
@@ -38,7 +39,7 @@ fn control_panel(plan: &mut Plan, at: crate::time::Time, visit: i64) {
     let count = if visit == 2 { 3 } else { 2 };
     for (number, (method, stem, query)) in requests.iter().copied().take(count).enumerate() {
         plan.step(at.plus(number as i64 * 9 * SECOND), move |server, at| {
-            let agent = Agent::new(BROWSER);
+            let agent = Agent::new(&cast::browsers(at.year())[1]);
             let request = Request {
                 query,
                 user: ACCOUNT,

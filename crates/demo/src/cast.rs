@@ -43,8 +43,55 @@ pub(crate) struct Cast {
     pub(crate) scanners: Vec<Agent>,
 }
 
+/// Somebody whom a story names. Names follow from the number alone, addresses from the seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// `anna.weber`.
+    pub(crate) user: String,
+    pub(crate) account: String,
+    pub(crate) mail: String,
+    pub(crate) anchor: String,
+    /// The last part of the security identifier.
+    pub(crate) rid: u32,
+}
+
+/// The person of that number, of whom there are at least 24.
+pub(crate) fn known(index: u32) -> Known {
+    let (user, rid) = (user(index as usize), 1_200 + index);
+    Known {
+        account: format!("CONTOSO\\{user}"),
+        mail: format!("{user}@{DOMAIN}"),
+        anchor: format!("Sid~{DOMAIN_SID}-{rid}"),
+        user,
+        rid,
+    }
+}
+
+/// What browsers called themselves in that year: Chrome, Firefox, Edge, Safari.
+pub(crate) fn browsers(year: i64) -> [String; 4] {
+    let (chrome, firefox, edge, safari) = match year {
+        ..2020 => ("78.0.3904.108", "70.0", "Edge/18.18362", "13.0.3"),
+        2020 => ("80.0.3987.149", "74.0", "Edg/80.0.361.69", "13.1"),
+        2021 => ("88.0.4324.190", "86.0", "Edg/88.0.705.81", "14.0.3"),
+        2022 => ("107.0.0.0", "106.0", "Edg/107.0.1418.42", "16.1"),
+        _ => ("137.0.0.0", "139.0", "Edg/137.0.0.0", "18.5"),
+    };
+    let webkit = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)";
+    let beside_edge = if year == 2021 { "88.0.4324.182" } else { chrome };
+    [
+        format!("{webkit} Chrome/{chrome} Safari/537.36"),
+        format!("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:{firefox}) Gecko/20100101 Firefox/{firefox}"),
+        format!("{webkit} Chrome/{beside_edge} Safari/537.36 {edge}"),
+        format!(
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+             Version/{safari} Safari/605.1.15"
+        ),
+    ]
+}
+
 impl Cast {
-    pub(crate) fn new(seed: u64, people: usize) -> Self {
+    /// Everybody in that year.
+    pub(crate) fn new(seed: u64, people: usize, year: i64) -> Self {
         let mut random = Random::new(seed, "people");
         let agents = |names: &[&str]| names.iter().map(|name| Agent::new(name)).collect();
         Self {
@@ -54,15 +101,7 @@ impl Cast {
                 "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.13628; Pro)",
                 "Microsoft Office/15.0 (Windows NT 6.1; Microsoft Outlook 15.0.5319; Pro)",
             ]),
-            browsers: agents(&[
-                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
-                 Chrome/88.0.4324.190 Safari/537.36",
-                "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:86.0) Gecko/20100101 Firefox/86.0",
-                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
-                 Chrome/88.0.4324.182 Safari/537.36 Edg/88.0.705.81",
-                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) \
-                 Version/14.0.3 Safari/605.1.15",
-            ]),
+            browsers: browsers(year).iter().map(|name| Agent::new(name)).collect(),
             phones: agents(&[
                 "Apple-iPhone12C1/1803.70",
                 "Android-SAMSUNG-SM-G960F/101.100",
@@ -84,12 +123,17 @@ impl Cast {
     }
 }
 
-fn person(index: usize, random: &mut Random) -> Person {
+/// `anna.weber`.
+fn user(index: usize) -> String {
     let names = FIRST.len() * LAST.len();
     let number = if index < names { String::new() } else { (index / names).to_string() };
     // A stride that shares no factor with the number of names visits all of them, mixed.
     let name = (index * 211) % names;
-    let user = format!("{}.{}{number}", FIRST[name % FIRST.len()], LAST[name / FIRST.len()]);
+    format!("{}.{}{number}", FIRST[name % FIRST.len()], LAST[name / FIRST.len()])
+}
+
+fn person(index: usize, random: &mut Random) -> Person {
+    let user = user(index);
     let mailbox = random.guid().text();
     let device = format!("{:032X}", (u128::from(random.next()) << 64) | u128::from(random.next()));
     let kind = *random.pick(&["iPhone", "Android", "Outlook"]);

@@ -89,6 +89,10 @@ pub(crate) const MESSAGE_TRACKING: &str = "\
 pub(crate) const SMTP: &str =
     "date-time,connector-id,session-id,sequence-number,local-endpoint,remote-endpoint,event,data,context";
 
+/// Audit of cmdlets, 12 columns.
+pub(crate) const AUDIT: &str =
+    "Timestamp,Server,TenantId,RecordType,Data,UserKey,RecordId,Operation,Workload,ResultStatus,Version,Scope";
+
 /// IIS, the default of an Exchange server, separated by blanks.
 pub(crate) const IIS: &str = "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip \
     cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken";

@@ -1,19 +1,29 @@
-//! Back-end logs of Exchange: control panel, address book generator, remote PowerShell, web services, MAPI.
+//! Back-end logs of Exchange: control panel, address book generator, remote PowerShell, web services, MAPI, audit.
 
 use std::io;
 
 use crate::random::Guid;
 use crate::row::Row;
 use crate::server::{DOMAIN, DOMAIN_SID, Server};
-use crate::time::Time;
+use crate::time::{HOUR, Time};
 
 const RPS_CMDLET_COLUMNS: usize = 67;
 const RPS_HTTP_COLUMNS: usize = 38;
 const EWS_COLUMNS: usize = 92;
 const MAPI_COLUMNS: usize = 46;
+const AUDIT_COLUMNS: usize = 12;
 
 /// A control panel command. `command` is the text of `CMD`; quotes in it are doubled here, as its cell demands.
 pub(crate) fn ecp_server(server: &mut Server, at: Time, command: &str, url: &str, referer: &str) -> io::Result<()> {
+    ecp_request(server, at, command, url, referer, "")
+}
+
+/// A request that the control panel could not answer. The error holds no quotes and semicolons.
+pub(crate) fn ecp_failed(server: &mut Server, at: Time, url: &str, error: &str) -> io::Result<()> {
+    ecp_request(server, at, "", url, "", error)
+}
+
+fn ecp_request(server: &mut Server, at: Time, command: &str, url: &str, referer: &str, error: &str) -> io::Result<()> {
     let build = server.identity.build(at);
     let (session, activity, user) = (server.random.guid(), server.random.guid(), server.random.guid());
     let elapsed = server.random.between(9, 60);
@@ -25,7 +35,7 @@ pub(crate) fn ecp_server(server: &mut Server, at: Time, command: &str, url: &str
         format!("S:CMD={command}")
     };
     row.text(&format!(
-        "S:TIME={elapsed};S:SID={};{member};S:REQID=;S:URL={url};S:REFERRER={referer};S:EX=;S:ACTID={};S:RS=0;\
+        "S:TIME={elapsed};S:SID={};{member};S:REQID=;S:URL={url};S:REFERRER={referer};S:EX={error};S:ACTID={};S:RS=0;\
          S:BLD={};S:TNAME=<null>;S:TID=;S:USID={};S:EDOID=;S:ACID=",
         session.text(),
         activity.text(),
@@ -198,4 +208,54 @@ pub(crate) fn mapi(server: &mut Server, end: Time, call: &Mapi<'_>) -> io::Resul
     row.plain("OpenFolder/GetProps").empty(3);
     row.end(MAPI_COLUMNS);
     Ok(())
+}
+
+/// A cmdlet in the audit log.
+pub(crate) struct Audited<'a> {
+    pub(crate) operation: &'a str,
+    /// `CONTOSO\anna.weber`, or a service with its process.
+    pub(crate) user: &'a str,
+    /// What it was done to.
+    pub(crate) object: &'a str,
+    pub(crate) parameters: &'a [(&'a str, &'a str)],
+}
+
+/// Records an audited cmdlet. Its own time of creation is the server's local time.
+pub(crate) fn audit(server: &mut Server, at: Time, audited: &Audited<'_>) -> io::Result<()> {
+    let build = server.identity.build(at);
+    let record = server.random.guid().text();
+    let tenant = "00000000-0000-0000-0000-000000000000";
+    let json = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('/', "\\/");
+    let parameters: Vec<String> = audited
+        .parameters
+        .iter()
+        .map(|(name, value)| format!("{{\"Name\":\"{name}\",\"Value\":\"{}\"}}", json(value)))
+        .collect();
+    let created = &at.plus(HOUR).iso()[..19];
+    let data = format!(
+        "{{\"CreationTime\":\"{created}\",\"Id\":\"{record}\",\"Operation\":\"{0}\",\"OrganizationId\":\"{tenant}\",\
+         \"RecordType\":1,\"ResultStatus\":\"True\",\"UserKey\":\"{1}\",\"UserType\":3,\"Version\":1,\
+         \"Workload\":\"Exchange\",\"ObjectId\":\"{2}\",\"UserId\":\"{1}\",\"ExternalAccess\":false,\
+         \"OrganizationName\":\"First Org\",\"OriginatingServer\":\"{3} ({4})\",\"Parameters\":[{5}]}}",
+        audited.operation,
+        json(audited.user),
+        json(audited.object),
+        server.identity.name,
+        build.padded,
+        parameters.join(","),
+    );
+    let mut row = Row::new(server.logs.audit.line(at, build)?);
+    row.time(at).plain(&server.identity.name).plain(tenant).plain("ExchangeAdmin").text(&data);
+    row.text(audited.user).plain(&record).plain(audited.operation).plain("Exchange").plain("True");
+    row.number(1).plain("Online").end(AUDIT_COLUMNS);
+    Ok(())
+}
+
+/// The health service gives its mailbox a new password every night.
+pub(crate) fn password_renewed(server: &mut Server, at: Time) -> io::Result<()> {
+    let health = server.identity.health.replace("CONTOSO\\", "");
+    let mailbox = format!("contoso.example/Microsoft Exchange System Objects/Monitoring Mailboxes/{health}");
+    let parameters = [("Identity", mailbox.as_str()), ("Password", "<Secure Information Omitted>")];
+    let user = r"NT AUTHORITY\SYSTEM (MSExchangeHMHost)";
+    audit(server, at, &Audited { operation: "Set-Mailbox", user, object: &mailbox, parameters: &parameters })
 }

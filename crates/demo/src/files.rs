@@ -4,10 +4,11 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::Scenario;
-use crate::plan::Planted;
+use crate::configuration;
+use crate::plan::{Plan, Planted};
 use crate::server::EXCHANGE;
-use crate::time::{MINUTE, Time};
+use crate::setting::Installation;
+use crate::time::MINUTE;
 
 /// Pages that lie on every server. Ours only have their names: the product's text is not ours to copy.
 const PAGES: [&str; 4] =
@@ -15,8 +16,8 @@ const PAGES: [&str; 4] =
 const PAGE: &str = "<%@ Page Language=\"c#\" AutoEventWireup=\"false\" %>\r\n<%-- placeholder with the name of a page of Exchange Server --%>\r\n<!DOCTYPE html>\r\n<html><head><title>Outlook</title></head><body></body></html>\r\n";
 const REPORT: &str = "<%@ Page Language=\"C#\" AutoEventWireup=\"false\" %>\r\n<!DOCTYPE html>\r\n<html><head><title>Report</title></head><body><h1>Report</h1><p>Sales by region.</p></body></html>\r\n";
 
-/// Files that a scenario leaves below `OUT/EXC01`.
-pub(crate) fn all(scenario: Scenario, planted: &[Planted]) -> Vec<Planted> {
+/// All files below `OUT/EXC01`: what lies on every server, then what the story leaves there, which goes before.
+pub(crate) fn all(plan: &Plan) -> Vec<Planted> {
     let file = |path: String, content: &str| Planted { path, content: content.as_bytes().to_vec() };
     let mut files: Vec<Planted> =
         PAGES.iter().map(|page| file(format!("C/{EXCHANGE}/FrontEnd/HttpProxy/{page}"), PAGE)).collect();
@@ -26,8 +27,17 @@ pub(crate) fn all(scenario: Scenario, planted: &[Planted]) -> Vec<Planted> {
         "C/inetpub/wwwroot/aspnet_client/system_web/4_0_30319/WebUIValidation.js".to_owned(),
         "// placeholder\r\n",
     ));
-    files.push(Planted { path: "C/ExchangeSetupLogs/ExchangeSetup.log".to_owned(), content: setup(scenario) });
-    files.extend_from_slice(planted);
+    files.push(file(
+        "C/Windows/System32/inetsrv/config/applicationHost.config".to_owned(),
+        &configuration::application_host(&plan.modules),
+    ));
+    files.push(file(
+        format!("C/{EXCHANGE}/TransportRoles/Shared/agents.config"),
+        &configuration::transport_agents(&plan.agents),
+    ));
+    files.push(Planted { path: "C/ExchangeSetupLogs/ExchangeSetup.log".to_owned(), content: setup(plan) });
+    files.retain(|file| plan.planted.iter().all(|planted| planted.path != file.path));
+    files.extend_from_slice(&plan.planted);
     files
 }
 
@@ -41,36 +51,41 @@ pub(crate) fn write(root: &Path, file: &Planted) -> io::Result<()> {
 }
 
 /// Cumulative updates stand here; security updates do not.
-fn setup(scenario: Scenario) -> Vec<u8> {
+fn setup(plan: &Plan) -> Vec<u8> {
+    let product = if plan.builds[0].dotted.starts_with("15.2.") { "2019" } else { "2016" };
     let mut text = String::new();
-    if scenario == Scenario::ProxyShell {
-        upgrade(&mut text, Time::day(2021, 1, 16).at(6, 2, 11), ("CU19", "15.1.2176.2"), "15.1.2106.2");
-        upgrade(&mut text, Time::day(2021, 8, 21).at(1, 22, 40), ("CU21", "15.1.2308.8"), "15.1.2176.9");
-    } else {
-        upgrade(&mut text, Time::day(2020, 9, 26).at(5, 40, 32), ("CU18", "15.1.2106.2"), "15.1.2044.4");
+    for installation in &plan.setup {
+        run(&mut text, product, installation);
     }
     text.into_bytes()
 }
 
-fn upgrade(text: &mut String, at: Time, (update, version): (&str, &str), before: &str) {
+fn run(text: &mut String, product: &str, installation: &Installation) {
+    let Installation { at, update, version, before } = *installation;
     let stars = "**********************************************";
-    let lines = [
+    let (mode, kind) = if before.is_empty() { ("Install", "Install") } else { ("Upgrade", "BuildToBuildUpgrade") };
+    let mut lines = vec![
         (0, stars.to_owned()),
-        (0, "Starting Microsoft Exchange Server 2016 Setup".to_owned()),
+        (0, format!("Starting Microsoft Exchange Server {product} Setup")),
         (0, stars.to_owned()),
         (15, "Local time zone: (UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna.".to_owned()),
         (15, "Operating system version: Microsoft Windows NT 6.2.9200.0.".to_owned()),
         (15, format!("Setup version: {version}.")),
         (15, r"Logged on user: CONTOSO\it.admin.".to_owned()),
         (62, format!(r"Command Line Parameter Name='sourcedir', Value='C:\install\{update}'.")),
-        (62, "Command Line Parameter Name='mode', Value='Upgrade'.".to_owned()),
-        (9_400, "The installation mode is set to: 'BuildToBuildUpgrade'.".to_owned()),
-        (14_100, format!("The locally installed version is {before}.")),
-        (14_100, r"Exchange Installation Directory : 'C:\Program Files\Microsoft\Exchange Server\V15'.".to_owned()),
-        (61 * MINUTE, "CurrentResult setupbase.maincore:396: 0".to_owned()),
-        (61 * MINUTE, "End of Setup".to_owned()),
-        (61 * MINUTE, stars.to_owned()),
+        (62, format!("Command Line Parameter Name='mode', Value='{mode}'.")),
+        (9_400, format!("The installation mode is set to: '{kind}'.")),
     ];
+    if !before.is_empty() {
+        lines.push((14_100, format!("The locally installed version is {before}.")));
+        lines.push((
+            14_100,
+            r"Exchange Installation Directory : 'C:\Program Files\Microsoft\Exchange Server\V15'.".to_owned(),
+        ));
+    }
+    lines.push((61 * MINUTE, "CurrentResult setupbase.maincore:396: 0".to_owned()));
+    lines.push((61 * MINUTE, "End of Setup".to_owned()));
+    lines.push((61 * MINUTE, stars.to_owned()));
     for (wait, line) in lines {
         text.push_str(&format!("[{}] [0] {line}\r\n", at.plus(wait).setup()));
     }

@@ -54,7 +54,8 @@ fn proxied(row: &mut Row<'_>, identity: &Identity, end: Time, request: &Request<
     let target = request.anchor.strip_prefix("ServerInfo~").unwrap_or(&identity.host);
     let total = request.milliseconds;
     let backend = (total - 4).max(1);
-    row.number(i64::from(request.status)).empty(1).plain(request.method).plain("Proxy").text(target);
+    let status = request.backend_status.unwrap_or(request.status);
+    row.number(i64::from(status)).empty(1).plain(request.method).plain("Proxy").text(target);
     row.plain(&build.target).plain("IntraForest").plain(request.hint).empty(3);
     row.number(request.bytes.0 as i64).number(request.bytes.1 as i64).empty(2).numbers(&[0, 0]).empty(1);
     row.number(0).empty(1).number(0).empty(1).numbers(&[0, 0]).empty(1).number(0).number(total);

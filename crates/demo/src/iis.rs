@@ -39,7 +39,8 @@ pub(crate) fn back(server: &mut Server, end: Time, request: &Request<'_>, backen
     let address = &server.identity.address;
     head(out, end, address, request.method, backend.stem);
     out.extend_from_slice(if backend.query.is_empty() { b"-" } else { backend.query.as_bytes() });
-    tail(out, b" 444 ", backend.user, address, request, request.status);
+    let status = request.backend_status.unwrap_or(request.status);
+    tail(out, b" 444 ", backend.user, address, request, status);
     Ok(())
 }
 

@@ -8,23 +8,28 @@ use std::io;
 use std::path::Path;
 
 mod admin;
+mod campaigns;
 mod cast;
 mod columns;
+mod configuration;
+mod detour;
 mod exchange_logs;
 mod files;
 mod httpproxy;
 mod iis;
 mod log;
+mod management_shell;
 mod plan;
 mod probes;
-mod proxylogon;
-mod proxyshell;
 mod random;
+mod ransom;
 mod row;
 mod run;
 mod scanners;
 mod server;
+mod setting;
 mod shell;
+mod sign_in;
 mod time;
 mod traffic;
 mod transport;
@@ -73,12 +78,43 @@ pub enum Scenario {
     CleanedUp,
     /// ProxyShell in August 2021 on a server that stopped at the update of March.
     ProxyShell,
+    /// ProxyNotShell in September 2022 with a stolen password.
+    ProxyNotShell,
+    /// OWASSRF in December 2022 behind the mitigation for ProxyNotShell.
+    Owassrf,
+    /// ProxyToken in August 2021: inbox rules that forward mail.
+    ProxyToken,
+    /// CVE-2020-0688 in March 2020 with a stolen password.
+    StaticViewStateKey,
+    /// CVE-2021-42321 in November 2021 with a stolen password.
+    GetAppDeserialization,
+    /// Probes for the holes of April 2021, answered by nothing.
+    CalendarProbe,
+    /// ProxyLogon, then DearCry encrypts.
+    Dearcry,
+    /// ProxyLogon after the public exploit, then Black Kingdom encrypts.
+    BlackKingdom,
+    /// The logon page stores passwords in a file that is fetched from outside.
+    OwaKeylogger,
+    /// Pages that no file has, from a module in memory.
+    Ghostcontainer,
+    /// A module of the web server that steals logons.
+    IisModule,
+    /// A transport agent that reads mail.
+    TransportAgent,
+    /// SUNBURST on the monitoring host, mailboxes exported with an administrator's account.
+    SunburstApart,
+    /// Password spraying, then one account is emptied; no hole is used.
+    StolenPassword,
 }
 
 impl Scenario {
-    /// All of them.
+    /// How many there are.
+    pub const COUNT: usize = 22;
+
+    /// All of them: ProxyLogon and ProxyShell, other ways in, what is done once inside, and what is mistaken for either.
     #[must_use]
-    pub fn all() -> [Self; 8] {
+    pub fn all() -> [Self; Self::COUNT] {
         [
             Self::CompromisedBeforePatch,
             Self::ActiveAfterPatch,
@@ -88,22 +124,27 @@ impl Scenario {
             Self::MailTheft,
             Self::CleanedUp,
             Self::ProxyShell,
+            Self::ProxyNotShell,
+            Self::Owassrf,
+            Self::ProxyToken,
+            Self::StaticViewStateKey,
+            Self::GetAppDeserialization,
+            Self::CalendarProbe,
+            Self::Dearcry,
+            Self::BlackKingdom,
+            Self::OwaKeylogger,
+            Self::Ghostcontainer,
+            Self::IisModule,
+            Self::TransportAgent,
+            Self::SunburstApart,
+            Self::StolenPassword,
         ]
     }
 
     /// `compromised-before-patch`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::CompromisedBeforePatch => "compromised-before-patch",
-            Self::ActiveAfterPatch => "active-after-patch",
-            Self::TargetedOnly => "targeted-only",
-            Self::QuietCovered => "quiet-covered",
-            Self::QuietUncovered => "quiet-uncovered",
-            Self::MailTheft => "mail-theft",
-            Self::CleanedUp => "cleaned-up",
-            Self::ProxyShell => "proxyshell",
-        }
+        self.story().name
     }
 
     /// The scenario of that name.
@@ -115,54 +156,56 @@ impl Scenario {
     /// One sentence.
     #[must_use]
     pub fn description(self) -> &'static str {
-        match self {
-            Self::CompromisedBeforePatch => {
-                "ProxyLogon on 3 March 2021, web shells and commands, update on 5 March, nothing after it"
-            }
-            Self::ActiveAfterPatch => {
-                "ProxyLogon on 3 March 2021, and the web shells are used for days after the update of 5 March"
-            }
-            Self::TargetedOnly => "scans and failed ProxyLogon chains; logs reach back to before the first known use",
-            Self::QuietCovered => "no attack; logs reach back to before the first known use of ProxyLogon",
-            Self::QuietUncovered => "no attack in the logs, which begin four hours before the update",
-            Self::MailTheft => "three mailboxes are read through ProxyLogon in late February 2021; no file is left",
-            Self::CleanedUp => {
-                "ProxyLogon, then the web shell, a day of IIS logs and the stored script are removed by the intruder"
-            }
-            Self::ProxyShell => "ProxyShell on 13 August 2021, a web shell by mailbox export, updated on 21 August",
-        }
+        self.story().description
     }
 
     /// The verdict that the evidence supports, in the words of an assessment.
     #[must_use]
     pub fn expected_verdict(self) -> &'static str {
+        self.story().verdict
+    }
+
+    /// Id of the pack whose campaign the worst incident belongs to; `None` where there is none or no pack has it.
+    #[must_use]
+    pub fn expected_campaign(self) -> Option<&'static str> {
+        self.story().campaign
+    }
+
+    /// Id of the pack for what was done once inside, where it is named beside the campaign.
+    #[must_use]
+    pub fn expected_also(self) -> Option<&'static str> {
+        self.story().also
+    }
+
+    /// `vulnerability`, `credentials` or `unknown`: how they came in, as far as the evidence shows.
+    #[must_use]
+    pub fn expected_entry(self) -> &'static str {
+        self.story().entry
+    }
+
+    /// The servers that records of the default evidence name, in order.
+    #[must_use]
+    pub fn expected_servers(self) -> &'static [&'static str] {
         match self {
-            Self::ActiveAfterPatch => "active",
-            Self::CompromisedBeforePatch | Self::MailTheft | Self::CleanedUp | Self::ProxyShell => "compromised",
-            Self::TargetedOnly => "targeted",
-            Self::QuietCovered => "no-evidence",
-            Self::QuietUncovered => "cannot-tell",
+            Self::SunburstApart => &["EXC01", "ORION01"],
+            _ => &["EXC01"],
         }
     }
 
-    /// Days of evidence: three weeks, or as many as reach back to before the first known use.
+    /// Days of evidence: as many as the story needs, or as reach back to before the first known use.
     #[must_use]
     pub fn default_days(self) -> u32 {
-        match self {
-            Self::TargetedOnly | Self::QuietCovered => 70,
-            Self::QuietUncovered => 9,
-            _ => 21,
-        }
+        self.story().days
     }
 
     /// Bytes of logs for so many days, when no size is asked for.
     #[must_use]
     pub fn default_bytes(self, days: u32) -> u64 {
-        let per_day = match self {
-            Self::TargetedOnly | Self::QuietCovered => 175_000,
-            _ => 430_000,
-        };
-        u64::from(days) * per_day
+        u64::from(days) * self.story().bytes_per_day
+    }
+
+    fn story(self) -> &'static campaigns::Story {
+        campaigns::story(self)
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum Preamble {
     },
     /// Byte order mark, then the `#` block.
     ByteOrderMark {
+        /// `Microsoft Exchange Server`.
+        software: &'static str,
         /// `ECP Server Log`.
         log_type: &'static str,
         /// The log writes `15.0.0.0` whatever the build.
@@ -170,11 +172,9 @@ impl Log {
     fn directives(&mut self, at: Time, build: &Build) {
         let (software, version, log_type) = match self.layout.preamble {
             Preamble::HeaderRow { log_type } => ("Microsoft Exchange Server", build.padded.as_str(), Some(log_type)),
-            Preamble::ByteOrderMark { log_type, fixed_version: true } => {
-                ("Microsoft Exchange Server", "15.0.0.0", Some(log_type))
-            }
-            Preamble::ByteOrderMark { log_type, fixed_version: false } => {
-                ("Microsoft Exchange Server", build.padded.as_str(), Some(log_type))
+            Preamble::ByteOrderMark { software, log_type, fixed_version } => {
+                let version = if fixed_version { "15.0.0.0" } else { build.padded.as_str() };
+                (software, version, Some(log_type))
             }
             Preamble::W3c { software } => (software, "1.0", None),
             Preamble::None => return,

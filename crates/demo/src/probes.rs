@@ -190,14 +190,15 @@ fn workers(server: &mut Server, at: Time) -> io::Result<()> {
         }
     };
     windows::process(server, at, &process)?;
-    windows::logon(server, at.plus(310))?;
+    windows::logon::of_health_mailbox(server, at.plus(310))?;
     let client = format!("192.0.2.{}", server.random.between(10, 210));
     let port = server.random.between(20_000, 65_000) as i64;
     iis::dropped(server, at.plus(500), &client, port, "Timer_ConnectionIdle")
 }
 
-/// The nightly run of the address book generator, with the harmless form of a message that attacks leave as well.
+/// The nightly run of the address book generator, after a new password for the health mailbox, with the harmless form of a message that attacks leave as well.
 fn address_book(server: &mut Server, at: Time) -> io::Result<()> {
+    exchange_logs::password_renewed(server, at.plus(-40_000))?;
     exchange_logs::oab(server, at, "FunctionTrace", "OABGeneratorAssistant: begin processing, 1 address list")?;
     if server.random.percent(15) {
         let message = r"Download failed and temporary file 'C:\Program Files\Microsoft\Exchange Server\V15\ClientAccess\OAB\Temp\binpatch-1.lzx' needs to be removed";

@@ -12,7 +12,7 @@ use crate::scanners;
 use crate::server::{DOMAIN, DOMAIN_SID, Identity, Logs, Protocol, Server};
 use crate::time::{DAY, MINUTE};
 use crate::traffic::Traffic;
-use crate::{Options, Scenario, admin, files, proxylogon, proxyshell};
+use crate::{Options, admin, files};
 
 /// Actions a day of the second counting run, in thousandths. Small, so that it costs little; large enough that every
 /// log of the hour exists already and only records are counted.
@@ -51,7 +51,7 @@ pub(crate) fn write_server(options: &Options, index: u32, out: &Path) -> io::Res
     let wanted = u128::from(target.saturating_sub(idle)) * u128::from(trial);
     let actions = (wanted / u128::from(busy.saturating_sub(idle).max(1))) as u64;
     let (mut files, mut bytes) = run.go(actions, false)?;
-    for file in files::all(options.scenario, &plan.planted) {
+    for file in files::all(&plan) {
         files::write(&out.join(server_name(index)), &file)?;
         files += 1;
         bytes += file.content.len() as u64;
@@ -65,15 +65,7 @@ fn plan(options: &Options, index: u32) -> Plan {
     let mut plan = Plan::new(options);
     admin::visits(&mut plan);
     if index == 0 {
-        match options.scenario {
-            Scenario::CompromisedBeforePatch => proxylogon::compromised(&mut plan),
-            Scenario::ActiveAfterPatch => proxylogon::active(&mut plan),
-            Scenario::TargetedOnly => proxylogon::targeted(&mut plan),
-            Scenario::MailTheft => proxylogon::mail_theft(&mut plan),
-            Scenario::CleanedUp => proxylogon::cleaned_up(&mut plan),
-            Scenario::ProxyShell => proxyshell::compromised(&mut plan),
-            Scenario::QuietCovered | Scenario::QuietUncovered => {}
-        }
+        (options.scenario.story().tell)(&mut plan);
     } else {
         plan.noise = scanners::Noise::Everyday;
     }
@@ -104,7 +96,7 @@ impl Run<'_> {
     fn go(&self, actions: u64, measure: bool) -> io::Result<(u64, u64)> {
         let plan = self.plan;
         let people = (actions / 60_000).clamp(PEOPLE_MIN, PEOPLE_MAX);
-        let cast = Cast::new(self.seed, people as usize);
+        let cast = Cast::new(self.seed, people as usize, plan.from.year());
         let name = server_name(self.index);
         let hours = if self.per_day < HOURLY_FROM { 24 } else { 1 };
         let mut server = Server {

@@ -14,7 +14,9 @@ pub(crate) enum Noise {
     Everyday,
     /// Also ProxyLogon, after it was public, and the web shells of others.
     ProxyLogon,
-    /// Also ProxyShell.
+    /// The same on a server that is no longer open to it.
+    ProxyLogonInVain,
+    /// Also ProxyShell, and what has its shape.
     ProxyShell,
 }
 
@@ -38,7 +40,7 @@ pub(crate) fn visit(server: &mut Server, at: Time, noise: Noise, cast: &Cast, ra
     let agent = random.pick(&cast.scanners);
     let public = match noise {
         Noise::Everyday => false,
-        Noise::ProxyLogon => at >= Time::day(2021, 3, 3),
+        Noise::ProxyLogon | Noise::ProxyLogonInVain => at >= Time::day(2021, 3, 3),
         Noise::ProxyShell => at >= Time::day(2021, 8, 7),
     };
     if !public || random.percent(45) {
@@ -52,7 +54,7 @@ pub(crate) fn visit(server: &mut Server, at: Time, noise: Noise, cast: &Cast, ra
     }
     match noise {
         Noise::ProxyShell => autodiscover_json(server, at, &client, agent, random),
-        _ => proxylogon(server, at, &client, agent, random),
+        _ => proxylogon(server, at, &client, agent, noise, random),
     }
 }
 
@@ -88,13 +90,20 @@ fn everyday(server: &mut Server, at: Time, client: &str, agent: &Agent, random: 
 }
 
 /// Is the hole there? An updated server does not follow the cookie.
-fn proxylogon(server: &mut Server, at: Time, client: &str, agent: &Agent, random: &mut Random) -> io::Result<()> {
+fn proxylogon(
+    server: &mut Server,
+    at: Time,
+    client: &str,
+    agent: &Agent,
+    noise: Noise,
+    random: &mut Random,
+) -> io::Result<()> {
     if random.percent(40) {
         let request =
             Request { client, status: 404, ..Request::new(Some(Protocol::Owa), "GET", "/owa/auth/x.js", agent) };
         return server.web(at, &request).map(|_| ());
     }
-    if at >= server.identity.down.1 {
+    if noise == Noise::ProxyLogonInVain || at >= server.identity.down.1 {
         let request = Request { client, status: 404, ..Request::new(Some(Protocol::Ecp), "POST", "/ecp/x.js", agent) };
         return server.web(at, &request).map(|_| ());
     }

@@ -14,6 +14,8 @@ use crate::time::Time;
 pub(crate) const EXCHANGE: &str = "Program Files/Microsoft/Exchange Server/V15";
 /// The domain of the story, reserved for examples (RFC 2606).
 pub(crate) const DOMAIN: &str = "contoso.example";
+/// The host that monitors the others.
+pub(crate) const MONITORING_HOST: &str = "ORION01";
 /// Security identifier of that domain.
 pub(crate) const DOMAIN_SID: &str = "S-1-5-21-1004336348-1177238915-682003330";
 
@@ -67,13 +69,23 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    pub(crate) fn new(build: u32, revision: u32, run: u32) -> Self {
+    /// Before and after an update: the last two numbers of 15.1 builds.
+    pub(crate) fn of_2016(before: (u32, u32), after: (u32, u32)) -> [Self; 2] {
+        [Self::new(1, before, 1), Self::new(1, after, 2)]
+    }
+
+    /// Likewise for 15.2.
+    pub(crate) fn of_2019(before: (u32, u32), after: (u32, u32)) -> [Self; 2] {
+        [Self::new(2, before, 1), Self::new(2, after, 2)]
+    }
+
+    fn new(minor: u32, (build, revision): (u32, u32), run: u32) -> Self {
         Self {
-            columns: format!("15,1,{build},{revision}"),
-            padded: format!("15.01.{build:04}.{revision:03}"),
-            dotted: format!("15.1.{build}.{revision}"),
-            target: format!("15.01.{build:04}.000"),
-            number: (0x73C1_8000 + build).to_string(),
+            columns: format!("15,{minor},{build},{revision}"),
+            padded: format!("15.{minor:02}.{build:04}.{revision:03}"),
+            dotted: format!("15.{minor}.{build}.{revision}"),
+            target: format!("15.{minor:02}.{build:04}.000"),
+            number: (0x73C0_8000 + (minor << 16) + build).to_string(),
             run,
         }
     }
@@ -119,6 +131,8 @@ pub(crate) struct Request<'a> {
     pub(crate) agent: &'a Agent,
     pub(crate) referer: &'a str,
     pub(crate) status: u16,
+    /// What the back end answered, where the front end made something else of it.
+    pub(crate) backend_status: Option<u16>,
     /// `sc-substatus` and `sc-win32-status`.
     pub(crate) detail: (u32, u32),
     pub(crate) client_request: &'a str,
@@ -146,6 +160,7 @@ impl<'a> Request<'a> {
             agent,
             referer: "",
             status: 200,
+            backend_status: None,
             detail: (0, 0),
             client_request: "",
             action: "",
@@ -213,7 +228,10 @@ pub(crate) struct Logs {
     pub(crate) delivery: Log,
     pub(crate) submission: Log,
     pub(crate) smtp: Log,
+    pub(crate) audit: Log,
     pub(crate) events: Log,
+    /// Events of the host that monitors the others.
+    pub(crate) monitoring_events: Log,
 }
 
 impl Logs {
@@ -257,7 +275,15 @@ impl Logs {
             delivery: tracking("MSGTRKMD"),
             submission: tracking("MSGTRKMS"),
             smtp: folders.marked(receive, "RECV", ("SMTP Receive Protocol Log", true), columns::SMTP),
+            audit: folders.audit(),
             events: folders.outside("", Naming::Fixed("events"), "jsonl", None, ""),
+            monitoring_events: Folders { root: &root.with_file_name(MONITORING_HOST), ..folders }.outside(
+                "",
+                Naming::Fixed("events"),
+                "jsonl",
+                None,
+                "",
+            ),
         }
     }
 
@@ -279,7 +305,9 @@ impl Logs {
             &mut self.delivery,
             &mut self.submission,
             &mut self.smtp,
+            &mut self.audit,
             &mut self.events,
+            &mut self.monitoring_events,
         ];
         for log in self.proxy.iter_mut().chain(single) {
             log.finish()?;
@@ -312,7 +340,7 @@ impl Folders<'_> {
 
     /// An hourly log that begins with a byte order mark. The flag: its version is fixed.
     fn marked(&self, folder: &str, prefix: &'static str, kind: (&'static str, bool), columns: &'static str) -> Log {
-        let preamble = Preamble::ByteOrderMark { log_type: kind.0, fixed_version: kind.1 };
+        let preamble = marked(kind.0, kind.1);
         let layout = self.exchange(folder, Naming::Hourly(prefix), "LOG", preamble);
         Log::new(Layout { columns, ..layout }, self.measure)
     }
@@ -326,9 +354,17 @@ impl Folders<'_> {
         kind: (&'static str, bool),
         columns: &'static str,
     ) -> Log {
-        let preamble = Preamble::ByteOrderMark { log_type: kind.0, fixed_version: kind.1 };
+        let preamble = marked(kind.0, kind.1);
         let layout = self.exchange(folder, Naming::Daily(prefix), extension, preamble);
         Log::new(Layout { columns, hours: 24, ..layout }, self.measure)
+    }
+
+    /// The audit log of cmdlets, which names its software otherwise.
+    fn audit(&self) -> Log {
+        let preamble =
+            Preamble::ByteOrderMark { software: "Microsoft Exchange", log_type: "audit", fixed_version: false };
+        let layout = self.exchange("Logging/CosmosQueue/audit", Naming::Daily("audit"), "LOG", preamble);
+        Log::new(Layout { columns: columns::AUDIT, hours: 24, ..layout }, self.measure)
     }
 
     /// A log that is not of Exchange: daily, or one file.
@@ -344,6 +380,10 @@ impl Folders<'_> {
         let preamble = software.map_or(Preamble::None, |software| Preamble::W3c { software });
         Log::new(Layout { folder: self.root.join(folder), naming, extension, hours, preamble, columns }, self.measure)
     }
+}
+
+fn marked(log_type: &'static str, fixed_version: bool) -> Preamble {
+    Preamble::ByteOrderMark { software: "Microsoft Exchange Server", log_type, fixed_version }
 }
 
 /// A server at work.

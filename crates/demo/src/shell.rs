@@ -14,6 +14,9 @@ pub(crate) const MARKER: &str = "<script language=\"JScript\" runat=\"server\">/
 
 const OWA_POOL: &str = "MSExchangeOWAAppPool";
 
+/// A search engine's name, behind which clients of web shells like to hide.
+pub(crate) const SPIDER: &str = "Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)";
+
 /// A page of an attacker.
 #[derive(Clone, Debug)]
 pub(crate) struct Shell {
@@ -23,6 +26,8 @@ pub(crate) struct Shell {
     pub(crate) file: &'static str,
     /// The front-end proxy records pages below its own folders only.
     pub(crate) protocol: Option<Protocol>,
+    /// What its client calls itself.
+    pub(crate) agent: &'static str,
 }
 
 impl Shell {
@@ -58,7 +63,7 @@ pub(crate) fn call_in_vain(plan: &mut Plan, at: Time, shell: &Shell, client: &'s
 }
 
 fn request(server: &mut Server, at: Time, shell: &Shell, client: &str, status: u16) -> io::Result<()> {
-    let agent = Agent::new("Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)");
+    let agent = Agent::new(shell.agent);
     let bytes = (server.random.between(900, 2_400), server.random.between(1_900, 6_000));
     let milliseconds = server.random.between(90, 700) as i64;
     let request =
@@ -66,19 +71,32 @@ fn request(server: &mut Server, at: Time, shell: &Shell, client: &str, status: u
     server.web(at, &request).map(|_| ())
 }
 
+/// A worker process runs a command that no request for a page explains.
+pub(crate) fn worker_runs(plan: &mut Plan, at: Time, pool: &'static str, command: &'static str) {
+    plan.step(at, move |server, at| start(server, at, pool, command));
+    plan.tell(at, format!("the worker process of {pool} runs: {command}"));
+}
+
 /// The worker process of the web server starts a command interpreter.
 fn start(server: &mut Server, at: Time, pool: &str, command: &str) -> io::Result<()> {
-    let parent_line = format!(
-        "c:\\windows\\system32\\inetsrv\\w3wp.exe -ap \"{pool}\" -v \"v4.0\" -l \"webengine4.dll\" \
-         -a \\\\.\\pipe\\iisipm7f1c -h \"C:\\inetpub\\temp\\apppools\\{pool}\\{pool}.config\" -w \"\" -m 0"
-    );
     let process = Process {
-        parent: r"C:\Windows\System32\inetsrv\w3wp.exe",
-        parent_line: &parent_line,
+        parent: WORKER,
+        parent_line: &worker_line(pool),
         image: r"C:\Windows\System32\cmd.exe",
         line: command,
     };
     windows::process(server, at, &process)
+}
+
+/// The worker process of the web server.
+pub(crate) const WORKER: &str = r"C:\Windows\System32\inetsrv\w3wp.exe";
+
+/// Its command line.
+pub(crate) fn worker_line(pool: &str) -> String {
+    format!(
+        "c:\\windows\\system32\\inetsrv\\w3wp.exe -ap \"{pool}\" -v \"v4.0\" -l \"webengine4.dll\" \
+         -a \\\\.\\pipe\\iisipm7f1c -h \"C:\\inetpub\\temp\\apppools\\{pool}\\{pool}.config\" -w \"\" -m 0"
+    )
 }
 
 /// The page that a reset of the address book's virtual directory leaves: its properties, one a line.

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::{Options, Scenario, Summary, columns, write};
+
+mod campaigns;
 
 /// Path below the output, with slashes, and content.
 type Tree = BTreeMap<String, Vec<u8>>;
@@ -37,6 +40,13 @@ fn written(name: &str, options: &Options) -> (Summary, Tree) {
     (summary, tree)
 }
 
+/// A story with no more days than it needs, written once for all tests that only look.
+fn short(scenario: Scenario) -> &'static (Summary, Tree) {
+    static ALL: [OnceLock<(Summary, Tree)>; Scenario::COUNT] = [const { OnceLock::new() }; Scenario::COUNT];
+    let number = Scenario::all().iter().position(|known| *known == scenario).unwrap();
+    ALL[number].get_or_init(|| written(&format!("short-{}", scenario.name()), &small(scenario)))
+}
+
 fn small(scenario: Scenario) -> Options {
     Options { days: 1, ..Options::new(scenario) }
 }
@@ -67,7 +77,7 @@ fn cells(line: &str) -> usize {
 
 /// The column list that a log must have, by the folder it lies in.
 fn columns_of(path: &str) -> Option<&'static str> {
-    const FOLDERS: [(&str, &str); 12] = [
+    const FOLDERS: [(&str, &str); 13] = [
         ("/Logging/HttpProxy/", columns::HTTP_PROXY),
         ("/Logging/ECP/", columns::ECP),
         ("/OABGeneratorLog/", columns::OAB_GENERATOR),
@@ -77,6 +87,7 @@ fn columns_of(path: &str) -> Option<&'static str> {
         ("/Logging/MapiHttp/", columns::MAPI_HTTP),
         ("/MessageTracking/", columns::MESSAGE_TRACKING),
         ("/SmtpReceive/", columns::SMTP),
+        ("/CosmosQueue/audit/", columns::AUDIT),
         ("/W3SVC1/", columns::IIS),
         ("/W3SVC2/", columns::IIS),
         ("/HTTPERR/", columns::HTTP_ERROR),
@@ -118,9 +129,9 @@ fn check_log(path: &str, content: &[u8], columns: &str) {
 #[test]
 fn every_scenario_writes_well_formed_logs() {
     for scenario in Scenario::all() {
-        let (summary, tree) = written(&format!("form-{}", scenario.name()), &small(scenario));
+        let (summary, tree) = short(scenario);
         let mut logs = 0;
-        for (path, content) in &tree {
+        for (path, content) in tree {
             if let Some(columns) = columns_of(path) {
                 check_log(path, content, columns);
                 logs += 1;
@@ -130,16 +141,17 @@ fn every_scenario_writes_well_formed_logs() {
         assert_eq!(summary.files, tree.len() as u64);
         assert_eq!(summary.bytes, tree.values().map(|content| content.len() as u64).sum::<u64>());
         assert_eq!(summary.expected_verdict, scenario.expected_verdict());
-        assert!(summary.story.is_sorted() && summary.story.len() >= 4, "{:?}", summary.story);
+        let times = summary.story.iter().map(|line| &line[..20]);
+        assert!(times.is_sorted() && summary.story.len() >= 4, "{:?}", summary.story);
     }
 }
 
 #[test]
 fn records_are_in_order_but_for_moments() {
-    let (_, tree) = written("order", &small(Scenario::ActiveAfterPatch));
+    let (_, tree) = short(Scenario::ActiveAfterPatch);
     for part in ["/HttpProxy/Owa/", "/W3SVC1/", "/W3SVC2/", "/ECP/Server/"] {
         // Files of a folder stand in the tree in time order.
-        let all = text(&tree, part);
+        let all = text(tree, part);
         let seconds = all.lines().filter(|line| line.starts_with("2021-")).map(|line| {
             let number = |range: std::ops::Range<usize>| line[range].parse::<i64>().unwrap();
             ((number(8..10) * 24 + number(11..13)) * 60 + number(14..16)) * 60 + number(17..19)
@@ -151,7 +163,7 @@ fn records_are_in_order_but_for_moments() {
 
 #[test]
 fn every_log_family_is_there() {
-    let (_, tree) = written("families", &small(Scenario::CompromisedBeforePatch));
+    let (_, tree) = short(Scenario::CompromisedBeforePatch);
     let exchange = "EXC01/C/Program Files/Microsoft/Exchange Server/V15/";
     for prefix in [
         "EXC01/C/inetpub/logs/LogFiles/W3SVC1/u_ex210303.log".to_owned(),
@@ -171,7 +183,10 @@ fn every_log_family_is_there() {
         format!("{exchange}TransportRoles/Logs/MessageTracking/MSGTRKMD2021030"),
         format!("{exchange}TransportRoles/Logs/MessageTracking/MSGTRKMS2021030"),
         format!("{exchange}TransportRoles/Logs/FrontEnd/ProtocolLog/SmtpReceive/RECV2021030"),
+        format!("{exchange}Logging/CosmosQueue/audit/audit20210303-1.LOG"),
+        format!("{exchange}TransportRoles/Shared/agents.config"),
         format!("{exchange}FrontEnd/HttpProxy/owa/auth/logon.aspx"),
+        "EXC01/C/Windows/System32/inetsrv/config/applicationHost.config".to_owned(),
     ] {
         assert!(tree.keys().any(|path| path.starts_with(&prefix)), "{prefix} is missing");
     }
@@ -179,12 +194,12 @@ fn every_log_family_is_there() {
 
 #[test]
 fn same_options_same_bytes() {
-    let options = small(Scenario::CleanedUp);
-    let (_, first) = written("same-1", &options);
-    let (_, second) = written("same-2", &options);
-    assert_eq!(fingerprint(&first), fingerprint(&second));
-    let (_, other) = written("same-3", &Options { seed: 2, ..options });
-    assert_ne!(fingerprint(&first), fingerprint(&other));
+    for scenario in Scenario::all() {
+        let (_, again) = written(&format!("same-{}", scenario.name()), &small(scenario));
+        assert_eq!(fingerprint(&short(scenario).1), fingerprint(&again), "{}", scenario.name());
+    }
+    let (_, other) = written("same-other", &Options { seed: 2, ..small(Scenario::CleanedUp) });
+    assert_ne!(fingerprint(&short(Scenario::CleanedUp).1), fingerprint(&other));
 }
 
 /// FNV-1a over paths and contents.
@@ -205,9 +220,11 @@ fn meets_the_size_that_was_asked_for() {
 
 #[test]
 fn the_default_is_small() {
-    for scenario in [Scenario::ProxyShell, Scenario::QuietCovered] {
-        let (summary, _) = written(&format!("default-{}", scenario.name()), &Options::new(scenario));
-        assert!((5_000_000..15_000_000).contains(&summary.bytes), "{}: {}", scenario.name(), summary.bytes);
+    for scenario in Scenario::all() {
+        let folder = scratch(&format!("default-{}", scenario.name()));
+        let summary = write(&Options::new(scenario), &folder).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!((3_000_000..15_000_000).contains(&summary.bytes), "{}: {}", scenario.name(), summary.bytes);
     }
 }
 
@@ -229,8 +246,8 @@ fn covered_scenarios_have_a_record_in_every_hour() {
 
 #[test]
 fn the_chain_stands_in_all_logs() {
-    let (_, tree) = written("chain", &small(Scenario::CompromisedBeforePatch));
-    let ecp = text(&tree, "/HttpProxy/Ecp/");
+    let (_, tree) = short(Scenario::CompromisedBeforePatch);
+    let ecp = text(tree, "/HttpProxy/Ecp/");
     let mut at = 0;
     for step in [
         "ServerInfo~a]@EXC01.contoso.example:444/autodiscover/autodiscover.xml?#,python-requests/2.25.1,203.0.113.7",
@@ -242,22 +259,22 @@ fn the_chain_stands_in_all_logs() {
     ] {
         at += ecp[at..].find(step).unwrap_or_else(|| panic!("{step} is not behind the step before"));
     }
-    assert!(text(&tree, "/ECP/Server/").contains(
+    assert!(text(tree, "/ECP/Server/").contains(
         "'S:CMD=Set-OabVirtualDirectory.ExternalUrl=''http://f/<script language=\"\"JScript\"\" runat=\"\"server\"\">"
     ));
-    let front = text(&tree, "/W3SVC1/");
+    let front = text(tree, "/W3SVC1/");
     assert!(front.contains("POST /owa/auth/outlookkr.aspx &CorrelationID=<empty>;&cafeReqId="));
     assert!(front.contains("POST /aspnet_client/system_web/k2mq7dvz.aspx - 443 - 198.51.100.23"));
-    let events = text(&tree, "events.jsonl");
+    let events = text(tree, "events.jsonl");
     assert!(events.contains("MiniDump") && events.contains("Cmdlet suceeded. Cmdlet Set-OabVirtualDirectory"));
-    assert!(text(&tree, "owa/auth/outlookkr.aspx").contains("ExternalUrl                     : http://f/<script"));
+    assert!(text(tree, "owa/auth/outlookkr.aspx").contains("ExternalUrl                     : http://f/<script"));
 }
 
 #[test]
 fn ids_join_the_logs() {
-    let (_, tree) = written("join", &small(Scenario::MailTheft));
-    let owa = text(&tree, "/HttpProxy/Owa/");
-    let (front, services) = (text(&tree, "/W3SVC1/"), text(&tree, "/Logging/Ews/"));
+    let (_, tree) = short(Scenario::MailTheft);
+    let owa = text(tree, "/HttpProxy/Owa/");
+    let (front, services) = (text(tree, "/W3SVC1/"), text(tree, "/Logging/Ews/"));
     let stolen: Vec<&str> = owa.lines().filter(|line| line.contains("/ews/exchange.asmx?#")).collect();
     assert_eq!(stolen.len(), 16 + 11 + 24);
     for line in stolen {
@@ -269,8 +286,8 @@ fn ids_join_the_logs() {
 
 #[test]
 fn the_update_changes_the_build_after_ten_minutes_of_silence() {
-    let (_, tree) = written("update", &small(Scenario::ActiveAfterPatch));
-    let ecp = text(&tree, "/HttpProxy/Ecp/");
+    let (_, tree) = short(Scenario::ActiveAfterPatch);
+    let ecp = text(tree, "/HttpProxy/Ecp/");
     let records = || ecp.lines().filter(|line| line.starts_with("2021-"));
     let first_new = records().filter(|line| line.contains(",15,1,2106,13,")).map(|line| &line[..16]).min();
     let last_old = records().filter(|line| line.contains(",15,1,2106,2,")).map(|line| &line[..16]).max();
@@ -279,22 +296,22 @@ fn the_update_changes_the_build_after_ten_minutes_of_silence() {
     assert!(ecp.contains("#Version: 15.01.2106.002\r\n") && ecp.contains("#Version: 15.01.2106.013\r\n"));
     let late =
         |line: &&str| line.contains("POST /aspnet_client/system_web/k2mq7dvz.aspx") && *line > "2021-03-05 02:11";
-    assert_eq!(text(&tree, "/W3SVC1/").lines().filter(late).count(), 4);
+    assert_eq!(text(tree, "/W3SVC1/").lines().filter(late).count(), 4);
 }
 
 #[test]
 fn tidying_up_leaves_traces() {
-    let (_, tree) = written("tidy", &small(Scenario::CleanedUp));
+    let (_, tree) = short(Scenario::CleanedUp);
     for site in ["W3SVC1", "W3SVC2"] {
         let lost = format!("{site}/u_ex210303.log");
         assert!(!tree.keys().any(|path| path.ends_with(&lost)), "{lost} should be gone");
         assert!(tree.keys().any(|path| path.ends_with(&format!("{site}/u_ex210304.log"))));
     }
-    assert!(text(&tree, "/HttpProxy/Owa/").contains("/owa/auth/outlookkr.aspx"));
+    assert!(text(tree, "/HttpProxy/Owa/").contains("/owa/auth/outlookkr.aspx"));
     assert!(!tree.keys().any(|path| path.ends_with("outlookkr.aspx")));
-    assert!(text(&tree, "/ECP/Server/").contains("Set-OabVirtualDirectory.ExternalUrl=$null"));
+    assert!(text(tree, "/ECP/Server/").contains("Set-OabVirtualDirectory.ExternalUrl=$null"));
     let gone = |line: &str| line.contains("outlookkr.aspx") && line.contains(" - 404 0 0 ");
-    assert!(text(&tree, "/W3SVC1/").lines().any(gone));
+    assert!(text(tree, "/W3SVC1/").lines().any(gone));
 }
 
 #[test]
@@ -315,8 +332,8 @@ fn attempts_stay_attempts() {
 #[test]
 fn quiet_is_quiet() {
     for scenario in [Scenario::QuietCovered, Scenario::QuietUncovered] {
-        let (_, tree) = written(&format!("quiet-{}", scenario.name()), &small(scenario));
-        for (path, content) in &tree {
+        let (_, tree) = short(scenario);
+        for (path, content) in tree {
             let content = String::from_utf8_lossy(content);
             for trace in ["ServerInfo~", "<script", "/aspnet_client/", "y.js", "203.0.113.", "cmd.exe"] {
                 assert!(!content.contains(trace), "{path} has {trace}");
@@ -324,37 +341,41 @@ fn quiet_is_quiet() {
         }
         let begins = if scenario == Scenario::QuietCovered { "2020-12-28T00:" } else { "2021-03-04T22:" };
         let first =
-            text(&tree, "/HttpProxy/Ecp/").lines().filter(|line| line.starts_with("202")).min().map(str::to_owned);
+            text(tree, "/HttpProxy/Ecp/").lines().filter(|line| line.starts_with("202")).min().map(str::to_owned);
         assert!(first.unwrap().starts_with(begins));
     }
 }
 
 #[test]
 fn proxyshell_has_its_marks() {
-    let (_, tree) = written("proxyshell", &small(Scenario::ProxyShell));
+    let (_, tree) = short(Scenario::ProxyShell);
     assert!(
-        text(&tree, "/W3SVC1/").contains("POST /autodiscover/autodiscover.json @evil.example/powershell/?X-Rps-CAT=")
+        text(tree, "/W3SVC1/").contains("POST /autodiscover/autodiscover.json @evil.example/powershell/?X-Rps-CAT=")
     );
-    assert!(text(&tree, "/W3SVC2/").contains("POST /powershell/ X-Rps-CAT="));
-    let cmdlets = text(&tree, "Rps_Cmdlet_");
+    assert!(text(tree, "/W3SVC2/").contains("POST /powershell/ X-Rps-CAT="));
+    let cmdlets = text(tree, "Rps_Cmdlet_");
     assert!(cmdlets.contains(r#"New-MailboxExportRequest,"-Mailbox ""anna.adler@contoso.example"""#));
     assert!(cmdlets.contains(r#"-FilePath ""\\127.0.0.1\C$\inetpub\wwwroot\aspnet_client\tkevsn.aspx""""#));
     assert!(tree["EXC01/C/inetpub/wwwroot/aspnet_client/tkevsn.aspx"].starts_with(b"!BDN"));
-    assert!(text(&tree, "/HttpProxy/Owa/").contains(",15,1,2308,14,"));
+    assert!(text(tree, "/HttpProxy/Owa/").contains(",15,1,2308,14,"));
 }
 
 #[test]
 fn shells_are_inert() {
     for scenario in Scenario::all() {
-        let (_, tree) = written(&format!("inert-{}", scenario.name()), &small(scenario));
-        for (path, content) in &tree {
+        for (path, content) in &short(scenario).1 {
             let content = String::from_utf8_lossy(content).to_lowercase();
             for code in ["eval(", "request[", "request.item", "page_load", "<%=", "unsafe", "process.start"] {
                 assert!(!content.contains(code), "{path} has {code}");
             }
             for (_, script) in content.match_indices("<script").map(|(at, _)| content[at..].split_at(7)) {
                 let body = script.split_once('>').map_or("", |(_, rest)| rest);
-                assert!(body.starts_with("/* inert sample: no code */</script>"), "{path}: {}", &body[..40]);
+                // Either there is no code, or the first line of it is an error, which ends the block for a browser.
+                let harmless = [
+                    "/* inert sample: no code */</script>",
+                    "\r\n/* inert sample: the next line ends it */\r\ninert sample, not",
+                ];
+                assert!(harmless.iter().any(|start| body.starts_with(start)), "{path}: {body:.60}");
             }
         }
     }
@@ -386,6 +407,11 @@ fn names_lead_back() {
     for scenario in Scenario::all() {
         assert_eq!(Scenario::from_name(scenario.name()), Some(scenario));
         assert!(!scenario.description().is_empty());
+        assert!(matches!(scenario.expected_entry(), "vulnerability" | "credentials" | "unknown"));
+        assert!(scenario.expected_also().is_none() || scenario.expected_campaign().is_some());
+        assert_eq!(scenario.expected_servers()[0], "EXC01");
     }
+    let names: std::collections::BTreeSet<_> = Scenario::all().map(Scenario::name).into_iter().collect();
+    assert_eq!(names.len(), Scenario::COUNT);
     assert_eq!(Scenario::from_name("unknown"), None);
 }

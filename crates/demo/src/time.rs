@@ -48,6 +48,10 @@ impl Time {
         self.0.rem_euclid(HOUR) / MINUTE
     }
 
+    pub(crate) fn year(self) -> i64 {
+        self.date().0
+    }
+
     /// Saturday or Sunday; day 0 was a Thursday.
     pub(crate) fn is_weekend(self) -> bool {
         (self.day_number() + 3).rem_euclid(7) >= 5

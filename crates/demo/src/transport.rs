@@ -35,6 +35,13 @@ pub(crate) fn submitted(server: &mut Server, at: Time, message: &Message<'_>) ->
     track(server, Folder::Transport, at.plus(700), ("SMTP", "SENDEXTERNAL", "Originating"), message, id)
 }
 
+/// Mail that an inbox rule sends on to outside.
+pub(crate) fn redirected(server: &mut Server, at: Time, message: &Message<'_>) -> io::Result<()> {
+    let id = server.random.guid();
+    track(server, Folder::Transport, at, ("MAILBOXRULE", "RECEIVE", "Originating"), message, id)?;
+    track(server, Folder::Transport, at.plus(520), ("SMTP", "SENDEXTERNAL", "Originating"), message, id)
+}
+
 enum Folder {
     Transport,
     Delivery,

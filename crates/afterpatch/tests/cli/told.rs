@@ -20,7 +20,7 @@ pub struct Told {
 
 /// A story with its usual days and little traffic.
 pub fn told(scenario: Scenario) -> &'static Told {
-    static ALL: [OnceLock<Told>; 8] = [const { OnceLock::new() }; 8];
+    static ALL: [OnceLock<Told>; Scenario::COUNT] = [const { OnceLock::new() }; Scenario::COUNT];
     let number = Scenario::all().iter().position(|known| *known == scenario).expect("one of all");
     ALL[number].get_or_init(|| {
         let tree = Tree::story(scenario);

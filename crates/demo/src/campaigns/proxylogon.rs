@@ -2,12 +2,84 @@
 //!
 //! Order and spelling of the records follow published victim logs and the OTRF Security Datasets.
 
+use crate::campaigns::Story;
 use crate::exchange_logs::{self, WebService};
 use crate::plan::Plan;
-use crate::server::{Agent, Backend, EXCHANGE, Protocol, Request};
-use crate::shell::{self, MARKER, Shell};
+use crate::scanners::Noise;
+use crate::server::{Agent, Backend, Build, EXCHANGE, Protocol, Request};
+use crate::setting::{Setting, Update};
+use crate::shell::{self, MARKER, SPIDER, Shell};
 use crate::time::{DAY, MINUTE, SECOND, Time};
 use crate::windows;
+
+pub(super) const COMPROMISED: Story = Story {
+    name: "compromised-before-patch",
+    description: "ProxyLogon on 3 March 2021, web shells and commands, update on 5 March, nothing after it",
+    verdict: "compromised",
+    campaign: Some("proxylogon"),
+    also: None,
+    entry: "vulnerability",
+    days: 21,
+    bytes_per_day: 430_000,
+    setting: || march_2021(2, 6),
+    tell: compromised,
+};
+
+pub(super) const ACTIVE: Story = Story {
+    name: "active-after-patch",
+    description: "ProxyLogon on 3 March 2021, and the web shells are used for days after the update of 5 March",
+    verdict: "active",
+    setting: || march_2021(2, 11),
+    tell: active,
+    ..COMPROMISED
+};
+
+pub(super) const TARGETED: Story = Story {
+    name: "targeted-only",
+    description: "scans and failed ProxyLogon chains; logs reach back to before the first known use",
+    verdict: "targeted",
+    entry: "unknown",
+    days: 70,
+    bytes_per_day: 175_000,
+    setting: ten_weeks,
+    tell: targeted,
+    ..COMPROMISED
+};
+
+pub(super) const MAIL_THEFT: Story = Story {
+    name: "mail-theft",
+    description: "three mailboxes are read through ProxyLogon in late February 2021; no file is left",
+    setting: || Setting { first: Time::day(2021, 2, 26), ..march_2021(2, 6) },
+    tell: mail_theft,
+    ..COMPROMISED
+};
+
+pub(super) const CLEANED_UP: Story = Story {
+    name: "cleaned-up",
+    description: "ProxyLogon, then the web shell, a day of IIS logs and the stored script are removed by the intruder",
+    setting: || march_2021(2, 7),
+    tell: cleaned_up,
+    ..COMPROMISED
+};
+
+/// A server of March 2021 that is updated on the 5th; the days of March that a story needs.
+pub(super) fn march_2021(first: i64, last: i64) -> Setting {
+    let day = |day| Time::day(2021, 3, day);
+    let builds = Build::of_2016((2_106, 2), (2_106, 13));
+    let update = Update::Security(day(5).at(2, 1, 0));
+    Setting::new((day(first), day(last), day(13)), builds, update, Noise::ProxyLogon).installed(
+        Time::day(2020, 9, 26).at(5, 40, 32),
+        "CU18",
+        "15.1.2106.2",
+        "15.1.2044.4",
+    )
+}
+
+/// The same, with all days since before the first known use.
+pub(super) fn ten_weeks() -> Setting {
+    let until = Time::day(2021, 3, 8);
+    Setting { first: Time::day(2020, 12, 28), last: until, until, ..march_2021(2, 6) }
+}
 
 /// Who breaks in.
 const INTRUDER: &str = "203.0.113.7";
@@ -20,15 +92,18 @@ const CANARY: &str = "Zk3vT0aXq0yF2bD1sR7uLw9eHc5nJm4pB8gQ6tKx-Vo.";
 const SERVICE: &str = "/ecp/DDI/DDIService.svc/";
 const DIRECTORY: &str = "5f2a7b1c-94c3-4d1e-8f0a-6b7c8d9e0f1a";
 
-const OWA_SHELL: Shell = Shell {
+/// The page that the chain writes.
+pub(super) const OWA_SHELL: Shell = Shell {
     url: "/owa/auth/outlookkr.aspx",
     file: "Program Files/Microsoft/Exchange Server/V15/FrontEnd/HttpProxy/owa/auth/outlookkr.aspx",
     protocol: Some(Protocol::Owa),
+    agent: SPIDER,
 };
 const SECOND_SHELL: Shell = Shell {
     url: "/aspnet_client/system_web/k2mq7dvz.aspx",
     file: "inetpub/wwwroot/aspnet_client/system_web/k2mq7dvz.aspx",
     protocol: None,
+    agent: SPIDER,
 };
 
 /// A request whose cookie names another target behind the front end.
@@ -61,16 +136,16 @@ impl Forged {
 }
 
 /// Chain on 3 March, commands, update on 5 March, then nothing.
-pub(crate) fn compromised(plan: &mut Plan) {
+fn compromised(plan: &mut Plan) {
     probe(plan);
-    chain(plan, Time::day(2021, 3, 3).at(4, 41, 7));
+    break_in(plan, Time::day(2021, 3, 3).at(4, 41, 7), INTRUDER, &OWA_SHELL);
     first_use(plan);
     plunder(plan);
     leave_shells(plan, true);
 }
 
 /// The same, and the page is used on after the update.
-pub(crate) fn active(plan: &mut Plan) {
+fn active(plan: &mut Plan) {
     compromised(plan);
     const COMMANDS: [(i64, &str); 4] = [
         (6, "\"cmd\" /c cd /d \"C:\\inetpub\\wwwroot\\aspnet_client\\system_web\"&whoami&echo [S]&cd&echo [E]"),
@@ -86,10 +161,10 @@ pub(crate) fn active(plan: &mut Plan) {
 }
 
 /// The chain, then the intruder removes what it can reach.
-pub(crate) fn cleaned_up(plan: &mut Plan) {
+fn cleaned_up(plan: &mut Plan) {
     probe(plan);
     let attack = Time::day(2021, 3, 3).at(4, 41, 7);
-    chain(plan, attack);
+    break_in(plan, attack, INTRUDER, &OWA_SHELL);
     shell::call(plan, attack.plus(38 * SECOND), &OWA_SHELL, INTRUDER, Some("\"cmd\" /c whoami"));
     shell::call(plan, Time::day(2021, 3, 3).at(6, 2, 44), &OWA_SHELL, OPERATOR, Some(DUMP));
     shell::call(plan, Time::day(2021, 3, 4).at(3, 12, 9), &OWA_SHELL, OPERATOR, Some("\"cmd\" /c dir C:\\ProgramData"));
@@ -127,7 +202,7 @@ pub(crate) fn cleaned_up(plan: &mut Plan) {
 }
 
 /// Probes and chains that end in errors.
-pub(crate) fn targeted(plan: &mut Plan) {
+fn targeted(plan: &mut Plan) {
     const SCOUT: &str = "203.0.113.40";
     probe(plan);
     let first = Time::day(2021, 3, 3).at(8, 6, 5);
@@ -151,7 +226,7 @@ pub(crate) fn targeted(plan: &mut Plan) {
 }
 
 /// Mail is read through forged requests; no file is left.
-pub(crate) fn mail_theft(plan: &mut Plan) {
+fn mail_theft(plan: &mut Plan) {
     let begin = Time::day(2021, 2, 27).at(2, 14, 33);
     forged(
         plan,
@@ -188,34 +263,47 @@ fn probe(plan: &mut Plan) {
     plan.tell(at, "203.0.113.77 asks for the server's name, as scanners do".to_owned());
 }
 
-/// The six requests, and what each leaves elsewhere.
-fn chain(plan: &mut Plan, at: Time) {
-    plan.step(at.plus(-15 * SECOND), |server, at| {
+/// The six requests, and what each leaves elsewhere: `page` is written.
+pub(super) fn break_in(plan: &mut Plan, at: Time, client: &'static str, page: &Shell) {
+    plan.step(at.plus(-15 * SECOND), move |server, at| {
         let agent = Agent::new("python-requests/2.25.1");
         let request = Request {
             authentication: "NTLM",
-            client: INTRUDER,
+            client,
             status: 401,
             ..Request::new(Some(Protocol::RpcHttp), "GET", "/rpc/", &agent)
         };
         server.web(at, &request).map(|_| ())
     });
-    forged(plan, at, Forged::ecp("/autodiscover/autodiscover.xml", 200));
-    forged(plan, at.plus(2 * SECOND), Forged::ecp("/mapi/emsmdb/", 200));
-    forged(plan, at.plus(5 * SECOND), Forged::ecp("/ecp/proxyLogon.ecp", 241));
-    forged(plan, at.plus(8 * SECOND), Forged::ecp(&ddi("GetObject", "OABVirtualDirectory"), 200));
-    forged(plan, at.plus(12 * SECOND), Forged::ecp(&ddi("SetObject", "OABVirtualDirectory"), 200));
-    forged(plan, at.plus(17 * SECOND), Forged::ecp(&ddi("SetObject", "ResetOABVirtualDirectory"), 200));
-    plan.step(at.plus(12 * SECOND + 180), |server, at| {
+    let ecp = |target: &str, status| Forged::ecp(target, status).from(client);
+    forged(plan, at, ecp("/autodiscover/autodiscover.xml", 200));
+    forged(plan, at.plus(2 * SECOND), ecp("/mapi/emsmdb/", 200));
+    forged(plan, at.plus(5 * SECOND), ecp("/ecp/proxyLogon.ecp", 241));
+    forged(plan, at.plus(8 * SECOND), ecp(&ddi("GetObject", "OABVirtualDirectory"), 200));
+    forged(plan, at.plus(12 * SECOND), ecp(&ddi("SetObject", "OABVirtualDirectory"), 200));
+    forged(plan, at.plus(17 * SECOND), ecp(&ddi("SetObject", "ResetOABVirtualDirectory"), 200));
+    script_stored(plan, at.plus(12 * SECOND + 180));
+    page_written(plan, at.plus(17 * SECOND + 240), page.windows_path());
+    plan.tell(at, format!("{client} asks the back end for the server's name through a forged cookie"));
+    plan.tell(at.plus(5 * SECOND), format!("{client} gets a session as an administrator (status 241)"));
+    plan.tell(at.plus(12 * SECOND), format!("{client} stores a script in ExternalUrl of the address book"));
+    plan.tell(at.plus(17 * SECOND), format!("{client} has it written to {}", page.windows_path()));
+}
+
+fn script_stored(plan: &mut Plan, at: Time) {
+    plan.step(at, |server, at| {
         let command = format!("Set-OabVirtualDirectory.ExternalUrl='http://f/{MARKER}'.Identity='{DIRECTORY}'");
         exchange_logs::ecp_server(server, at, &command, &ddi("SetObject", "OABVirtualDirectory"), "")?;
         let parameters = format!("-ExternalUrl \"http://f/{MARKER}\" -Identity \"OAB (Default Web Site)\"");
         windows::cmdlet(server, at.plus(70), "Set-OabVirtualDirectory", &parameters)
     });
-    plan.step(at.plus(17 * SECOND + 240), |server, at| {
+}
+
+fn page_written(plan: &mut Plan, at: Time, path: String) {
+    plan.step(at, move |server, at| {
         let command = format!("Remove-OabVirtualDirectory.Force='True'.Identity='{DIRECTORY}'");
         exchange_logs::ecp_server(server, at, &command, &ddi("SetObject", "ResetOABVirtualDirectory"), "")?;
-        windows::file_created(server, at.plus(30), "System", &OWA_SHELL.windows_path())?;
+        windows::file_created(server, at.plus(30), "System", &path)?;
         let parameters = "-Force \"True\" -Identity \"EXC01\\OAB (Default Web Site)\"";
         windows::cmdlet(server, at.plus(900), "Remove-OabVirtualDirectory", parameters)?;
         let parameters = "-WebSiteName \"Default Web Site\" -Server \"EXC01\" -Role \"ClientAccess\" -InternalUrl \"https://exc01.contoso.example/OAB\"";
@@ -223,10 +311,6 @@ fn chain(plan: &mut Plan, at: Time) {
         let message = "Current User: 'S-1-5-18' Exchange Control Panel finished an Async web request in the thread 176. Command: 'SetObject'";
         windows::event(server, at.plus(3_700), windows::Channel::ControlPanel, 48, message, &[])
     });
-    plan.tell(at, format!("{INTRUDER} asks the back end for the server's name through a forged cookie"));
-    plan.tell(at.plus(5 * SECOND), format!("{INTRUDER} gets a session as an administrator (status 241)"));
-    plan.tell(at.plus(12 * SECOND), format!("{INTRUDER} stores a script in ExternalUrl of the address book"));
-    plan.tell(at.plus(17 * SECOND), format!("{INTRUDER} has it written to {}", OWA_SHELL.windows_path()));
 }
 
 const DUMP: &str =
@@ -263,12 +347,17 @@ fn plunder(plan: &mut Plan) {
 }
 
 fn leave_shells(plan: &mut Plan, both: bool) {
-    let dump = shell::directory_dump("EXC01.contoso.example", "Version 15.1 (Build 2106.2)");
-    plan.plant(&format!("C/{}", OWA_SHELL.file), dump.clone());
+    leave_page(plan, &OWA_SHELL);
     if both {
-        plan.plant(&format!("C/{}", SECOND_SHELL.file), dump);
+        leave_page(plan, &SECOND_SHELL);
     }
     debug_assert!(OWA_SHELL.file.starts_with(EXCHANGE));
+}
+
+/// The page that a reset of the address book's virtual directory wrote.
+pub(super) fn leave_page(plan: &mut Plan, page: &Shell) {
+    let dump = shell::directory_dump("EXC01.contoso.example", "Version 15.1 (Build 2106.2)");
+    plan.plant(&format!("C/{}", page.file), dump);
 }
 
 /// `/ecp/DDI/DDIService.svc/SetObject?msExchEcpCanary=…&schema=OABVirtualDirectory`.

@@ -5,12 +5,37 @@
 
 use std::io;
 
+use crate::campaigns::Story;
 use crate::exchange_logs::{self, Cmdlet, RemoteRequest, WebService};
 use crate::plan::Plan;
-use crate::server::{Agent, Backend, Protocol, Request, Server};
-use crate::shell::{self, Shell};
+use crate::scanners::Noise;
+use crate::server::{Agent, Backend, Build, Protocol, Request, Server};
+use crate::setting::{Setting, Update};
+use crate::shell::{self, SPIDER, Shell};
 use crate::time::{DAY, MINUTE, SECOND, Time};
 use crate::windows;
+
+pub(super) const STORY: Story = Story {
+    name: "proxyshell",
+    description: "ProxyShell on 13 August 2021, a web shell by mailbox export, updated on 21 August",
+    verdict: "compromised",
+    campaign: Some("proxyshell"),
+    also: None,
+    entry: "vulnerability",
+    days: 21,
+    bytes_per_day: 430_000,
+    setting,
+    tell: compromised,
+};
+
+fn setting() -> Setting {
+    let day = |day| Time::day(2021, 8, day);
+    let builds = Build::of_2016((2_176, 9), (2_308, 14));
+    let update = Update::Cumulative(day(21).at(1, 20, 0));
+    Setting::new((day(12), day(22), day(26)), builds, update, Noise::ProxyShell)
+        .installed(Time::day(2021, 1, 16).at(6, 2, 11), "CU19", "15.1.2176.2", "15.1.2106.2")
+        .installed(day(21).at(1, 22, 40), "CU21", "15.1.2308.8", "15.1.2176.9")
+}
 
 const INTRUDER: &str = "203.0.113.66";
 const OPERATOR: &str = "198.51.100.88";
@@ -21,11 +46,15 @@ const TOKEN: &str = "VgEAVAdXaW5kb3dzQwBBCEtlcmJlcm9zTBVpbmVydEBjb250b3NvLmV4YW1
 const VICTIM: &str = "anna.adler@contoso.example";
 const DRAFT: &str = "2075506b3d074905b07b9993841d265c";
 
-const SHELL: Shell =
-    Shell { url: "/aspnet_client/tkevsn.aspx", file: "inetpub/wwwroot/aspnet_client/tkevsn.aspx", protocol: None };
+const SHELL: Shell = Shell {
+    url: "/aspnet_client/tkevsn.aspx",
+    file: "inetpub/wwwroot/aspnet_client/tkevsn.aspx",
+    protocol: None,
+    agent: SPIDER,
+};
 
 /// Chain on 13 August, commands until 16 August, update on 21 August.
-pub(crate) fn compromised(plan: &mut Plan) {
+fn compromised(plan: &mut Plan) {
     let probe = Time::day(2021, 8, 12).at(21, 55, 2);
     confused(plan, probe, "/mapi/nspi/", 401);
     plan.tell(probe, format!("{INTRUDER} asks for /mapi/nspi behind autodiscover.json, answered 401"));
