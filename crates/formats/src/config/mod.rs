@@ -16,6 +16,8 @@ const ELEMENTS_MAX: usize = 50_000;
 const ATTRIBUTES_MAX: usize = 64;
 /// Longer values of a parent are not repeated at its children.
 const REPEATED_BYTES_MAX: usize = 1_024;
+/// What a record says of itself. An attribute of such a name (a handler has a `path`) is told as `attribute.path`.
+const OWN_NAMES: [&str; 6] = ["path", "file", "element", "section", "location", "text"];
 /// Text of an element that is kept.
 const TEXT_BYTES_MAX: usize = 4_096;
 
@@ -93,7 +95,10 @@ impl Document<'_> {
         let mut fields: Vec<(String, String)> =
             vec![("element".to_owned(), name.clone()), ("section".to_owned(), self.section())];
         fields.extend(self.location().map(|location| ("location".to_owned(), location)));
-        fields.extend(attributes.iter().cloned());
+        fields.extend(attributes.iter().cloned().map(|(name, value)| {
+            let own = OWN_NAMES.iter().any(|own| name.eq_ignore_ascii_case(own));
+            (if own { format!("attribute.{name}") } else { name }, value)
+        }));
         let repeated = self.open.last().into_iter().flat_map(|parent| &parent.attributes);
         let short = repeated.filter(|(_, value)| value.len() <= REPEATED_BYTES_MAX);
         fields.extend(short.map(|(name, value)| (format!("parent.{name}"), value.clone())));
@@ -191,6 +196,11 @@ mod tests {
             "10 element=add section=system.webServer/modules location=Default Web Site/owa name=M type=N.M, N \
              parent.runAllManagedModulesForAllRequests=true"
         );
+    }
+
+    #[test]
+    fn an_attribute_cannot_stand_in_for_the_place() {
+        assert_eq!(lines(b"<a><b path=\"*.x\" type=\"T\"/></a>")[0], "1 element=b section= attribute.path=*.x type=T");
     }
 
     #[test]
