@@ -3,6 +3,8 @@
 //! Collections put a server's drives under any number of leading folders and spell drives in many ways. Facts: layouts
 //! of Velociraptor, KAPE, dissect.acquire, CyLR and plain copies, as their public documentation describes them.
 
+use std::collections::BTreeSet;
+
 use model::server_name;
 
 /// The path of a file, taken apart.
@@ -48,26 +50,52 @@ const COLLECTOR_FOLDERS: &[&str] =
 /// Takes an evidence path (with `/` and, for containers, `!`) apart.
 #[must_use]
 pub fn place(path: &str) -> Place {
-    let parts: Vec<&str> = path.split(['/', '!']).filter(|part| !part.is_empty()).collect();
+    let parts = parts(path);
     let folders = parts.len().saturating_sub(1);
-    let drive = (0..folders).find_map(|at| {
-        let letter = drive_letter(parts.get(at)?)?;
-        let next_is_anchor = parts.get(at + 1).is_some_and(|next| is_anchor(next));
-        (next_is_anchor || spelt_as_drive(parts.get(at)?)).then_some((at, letter))
-    });
-    let drive = drive.or_else(|| {
-        // A lone letter without a known folder behind it: an install path such as `D/Exchange/Logging`.
-        let anchor = (0..folders).find(|at| parts.get(*at).is_some_and(|part| is_anchor(part)));
-        (0..anchor?).rev().find_map(|at| Some((at, drive_letter(parts.get(at)?)?)))
-    });
     let join = |from: usize| parts.get(from..).unwrap_or_default().join("\\").to_lowercase();
-    if let Some((at, letter)) = drive {
+    if let Some((at, letter)) = drive(&parts) {
         return Place { host: host(&parts, at), on_server: format!("{letter}:\\{}", join(at + 1)), anchored: true };
     }
     if let Some(at) = (0..folders).find(|at| parts.get(*at).is_some_and(|part| is_anchor(part))) {
         return Place { host: host(&parts, at), on_server: join(at), anchored: true };
     }
     Place { host: host(&parts, folders), on_server: join(0), anchored: false }
+}
+
+/// The folder that stands for a drive, where this path shows it: `EXC01/C`.
+pub(crate) fn drive_folder(path: &str) -> Option<String> {
+    let parts = parts(path);
+    let (at, _) = drive(&parts)?;
+    Some(parts.get(..=at)?.join("/"))
+}
+
+/// The place of a file that shows no drive itself, below a folder of which other files show that it is one: directly
+/// in it, or in a folder that is known nowhere.
+pub(crate) fn place_on_drive(path: &str, drives: &BTreeSet<String>) -> Option<Place> {
+    let parts = parts(path);
+    let at = (0..parts.len().saturating_sub(1)).find(|at| drives.contains(&parts[..=*at].join("/")))?;
+    let letter = drive_letter(parts.get(at)?)?;
+    let below = parts.get(at + 1..)?.join("\\").to_lowercase();
+    Some(Place { host: host(&parts, at), on_server: format!("{letter}:\\{below}"), anchored: true })
+}
+
+fn parts(path: &str) -> Vec<&str> {
+    path.split(['/', '!']).filter(|part| !part.is_empty()).collect()
+}
+
+/// Which part is the drive, and its letter.
+fn drive(parts: &[&str]) -> Option<(usize, char)> {
+    let folders = parts.len().saturating_sub(1);
+    let drive = (0..folders).find_map(|at| {
+        let letter = drive_letter(parts.get(at)?)?;
+        let next_is_anchor = parts.get(at + 1).is_some_and(|next| is_anchor(next));
+        (next_is_anchor || spelt_as_drive(parts.get(at)?)).then_some((at, letter))
+    });
+    drive.or_else(|| {
+        // A lone letter without a known folder behind it: an install path such as `D/Exchange/Logging`.
+        let anchor = (0..folders).find(|at| parts.get(*at).is_some_and(|part| is_anchor(part)));
+        (0..anchor?).rev().find_map(|at| Some((at, drive_letter(parts.get(at)?)?)))
+    })
 }
 
 /// The name of a server that a host folder or a file name suggests, upper case, without domain.
@@ -121,7 +149,9 @@ fn is_collector_folder(part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{place, suggested_server};
+    use std::collections::BTreeSet;
+
+    use super::{drive_folder, place, place_on_drive, suggested_server};
 
     #[test]
     fn finds_host_and_path_in_any_layout() {
@@ -139,6 +169,19 @@ mod tests {
             let found = place(path);
             assert_eq!((found.host.as_str(), found.on_server.as_str()), (host, on_server), "{path}");
         }
+    }
+
+    #[test]
+    fn what_lies_beside_known_folders_of_a_drive_lies_on_it() {
+        let drives: BTreeSet<String> =
+            ["EXC01/C/inetpub/a.log", "x/A/EXC02/D/Windows/b"].into_iter().filter_map(drive_folder).collect();
+        assert_eq!(drives.iter().map(String::as_str).collect::<Vec<_>>(), ["EXC01/C", "x/A/EXC02/D"]);
+        let note = place_on_drive("EXC01/C/readme.txt", &drives).unwrap();
+        assert_eq!((note.host.as_str(), note.on_server.as_str()), ("EXC01", r"c:\readme.txt"));
+        let tools = place_on_drive("EXC01/C/Install/x.exe", &drives).unwrap();
+        assert_eq!((tools.host.as_str(), tools.on_server.as_str()), ("EXC01", r"c:\install\x.exe"));
+        assert_eq!(place_on_drive("EXC03/C/readme.txt", &drives), None);
+        assert_eq!(place_on_drive("x/A/note.txt", &drives), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use model::file::Outcome;
 
-use crate::place::{Place, place};
+use crate::place::{Place, drive_folder, place, place_on_drive};
 
 /// More folders inside each other than this are a loop or an attack.
 pub const FOLDER_DEPTH_MAX: usize = 128;
@@ -67,6 +67,12 @@ impl Inventory {
             }
         }
         inputs.sort_by(|a, b| (&a.path, &a.location).cmp(&(&b.path, &b.location)));
+        let drives: BTreeSet<String> = inputs.iter().filter_map(|input| drive_folder(&input.path)).collect();
+        for input in inputs.iter_mut().filter(|input| !input.place.anchored) {
+            if let Some(place) = place_on_drive(&input.path, &drives) {
+                input.place = place;
+            }
+        }
         Ok(Self { inputs })
     }
 

@@ -82,6 +82,7 @@ fn judge<'a>(
     let mut seen = findings::all(&material, before);
     findings::settle_traces(&mut seen);
     corroboration::weigh(&mut seen);
+    corroboration::settle_settings(&mut seen);
     let builds = builds::history(&server.builds, product);
     let spoken = coverage::spoken(server, name, &observations.files);
     let evidence = extent(server);

@@ -1,10 +1,12 @@
+//! What counts only together with something else.
+//!
 //! Indicators never prove alone. An address, a name or a hash from a list counts only where an independent second
 //! source says something about the same client or the same thing; otherwise it stays as background.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::Family;
 use model::campaign::Proves;
+use model::{Family, Utc};
 
 use crate::findings::Seen;
 
@@ -26,6 +28,42 @@ pub(crate) fn weigh(seen: &mut [Seen]) {
         let reason = one.finding.reason.trim_end();
         one.finding.reason = if reason.is_empty() { note.to_owned() } else { format!("{reason} {note}") };
     }
+}
+
+/// A setting was made by an exploit request that stands at most so long before it.
+const SET_WITHIN_SECS: i64 = 120;
+
+/// Forwarding and rights over mailboxes are set by users and administrators every day. Set within two minutes after an
+/// exploit went through, they are what it was for.
+pub(crate) fn settle_settings(seen: &mut [Seen]) {
+    let went_through: Vec<Utc> = seen
+        .iter()
+        .filter(|one| one.proves() == Proves::Success && !one.indicator)
+        .flat_map(|one| one.finding.evidence.iter().filter_map(|record| record.time))
+        .collect();
+    for one in seen.iter_mut().filter(|one| is_setting(one)) {
+        let times = || one.finding.evidence.iter().filter_map(|record| record.time);
+        let follows = |time: Utc| {
+            let since = |exploit: &Utc| time.secs_since(*exploit);
+            went_through.iter().any(|exploit| (0..=SET_WITHIN_SECS).contains(&since(exploit)))
+        };
+        if times().any(follows) {
+            one.finding.proves = Proves::Persistence;
+            let reason = one.finding.reason.trim_end();
+            one.finding.reason = format!(
+                "{reason} An exploit request went through within the two minutes before: this is what it was for."
+            );
+        }
+    }
+}
+
+/// A cmdlet that sends mail on or opens mailboxes, by its technique.
+fn is_setting(one: &Seen) -> bool {
+    let technique = |known: &str| matches!(known, "T1114.003" | "T1098.002" | "T1098.003");
+    one.proves() == Proves::Context
+        && !one.indicator
+        && matches!(one.family, Family::Windows | Family::RpsCmdlet | Family::Audit | Family::EcpServer)
+        && one.finding.attack.iter().any(|known| technique(known))
 }
 
 /// What findings are about, with the log family and the rule that say so.
@@ -78,6 +116,23 @@ mod tests {
         assert_eq!(assessment.findings[0].proves, Proves::Context);
         assert!(assessment.findings[0].reason.contains("background only"));
         assert!(assessment.servers[0].incidents.is_empty());
+    }
+
+    #[test]
+    fn forwarding_right_after_an_exploit_is_what_it_was_for() {
+        for (time, expected) in [
+            ("2021-03-03T04:01:00Z", Verdict::Compromised),
+            ("2021-03-03T03:59:59Z", Verdict::Exploited),
+            ("2021-03-03T04:02:01Z", Verdict::Exploited),
+        ] {
+            let mut builder = Builder::new().covered();
+            let exploit = builder.rule("proxylogon/written", Stage::Collection, Proves::Success);
+            builder.see(sighting(exploit, "httpproxy/Ecp", "2021-03-03T04:00:00Z"));
+            let forward = builder.rule("exchange-host/mail-forward-event", Stage::Exfiltration, Proves::Context);
+            builder.observations.rules[forward].attack = vec!["T1114.003".to_owned()];
+            builder.see(sighting(forward, "windows/MSExchange Management", time));
+            assert_eq!(builder.assess().verdict, expected, "{time}");
+        }
     }
 
     #[test]

@@ -292,7 +292,12 @@ impl Stitching<'_> {
         let clients: BTreeSet<&str> = own.iter().filter_map(|one| self.joining_client(one)).collect();
         let logons = self.logons.iter().filter(|logon| clients.contains(logon.client.as_str()));
         let first_logon = logons.map(|logon| logon.first).min();
-        let proof = exploit.clone().any(|one| one.is_proof());
+        // An attempt that is followed at once by commands or a foothold was one that worked.
+        let tries: Vec<Utc> =
+            exploit.clone().flat_map(|one| one.finding.evidence.iter().filter_map(|record| record.time)).collect();
+        let at_once = |time: Utc| tries.iter().any(|tried| (0..=JOIN_WITHIN_SECS).contains(&time.secs_since(*tried)));
+        let worked = own.iter().filter(|one| one.is_compromise()).filter_map(|one| one.finding.time).any(at_once);
+        let proof = worked || exploit.clone().any(|one| one.is_proof());
         match (first_exploit, first_logon) {
             (Some(exploit), Some(logon)) => {
                 let before = exploit.finding.time.is_some_and(|time| logon < time);

@@ -223,7 +223,8 @@ impl Reading<'_> {
             elements: &elements,
         };
         let mut tally = observe_file(self.plan, facts, &file);
-        let lines = Lines { events: elements.len() as u64, rejected: damage.len() as u64, ..Lines::default() };
+        // Elements are no lines and no records; what could not be read is told all the same.
+        let lines = Lines { rejected: damage.len() as u64, ..Lines::default() };
         damage.into_iter().for_each(|reject| tally.reject(reject));
         let problem = match outcome {
             Err(error) => Some(Outcome::Unreadable(error.kind().to_string())),
