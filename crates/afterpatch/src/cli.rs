@@ -1,5 +1,7 @@
 //! The command line. No other module sees it raw: each verb gets its options as a struct.
 
+mod packs;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,6 +9,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::assessment::Verdict;
 
 use crate::exit::{Exit, Failure};
+
+pub use packs::{
+    CheckOptions, ExplainOptions, ImportOptions, KeygenOptions, ListOptions, Listing, PackOptions, PackOptionsOfFile,
+    PacksOptions, PacksVerb, PasswordOptions, ShowOptions, SignOptions, TestOptions, VerifyOptions,
+};
 
 /// Beyond this, threads wait for disks and each other.
 const THREADS_MAX: i64 = 64;
@@ -40,6 +47,8 @@ pub struct ConsoleOptions {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     Assess(AssessOptions),
+    Explain(ExplainOptions),
+    Packs(PacksOptions),
     Demo(DemoOptions),
     Completions(CompletionsOptions),
     Man(ManOptions),
@@ -86,9 +95,8 @@ pub struct AssessOptions {
     /// End with status 1 from this verdict on
     #[arg(long, value_enum, default_value_t = FailOn::Exploited, value_name = "VERDICT")]
     pub fail_on: FailOn,
-    /// Packs to use instead of the built-in ones
-    #[arg(long, value_name = "DIR")]
-    pub packs: Option<PathBuf>,
+    #[command(flatten)]
+    pub packs: PackOptions,
     /// Name of the server, for evidence that names none
     #[arg(long, value_name = "NAME", value_parser = server)]
     pub server: Option<String>,

@@ -9,8 +9,10 @@ mod completions;
 mod console;
 mod demo;
 mod exit;
+mod explain;
 mod manual;
 mod packs;
+mod page;
 
 use clap::Parser;
 
@@ -22,6 +24,8 @@ fn main() -> std::process::ExitCode {
     let console = console::Console::new(&arguments.console);
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match arguments.verb {
         cli::Verb::Assess(options) => assess::run(&options, &console),
+        cli::Verb::Explain(options) => explain::run(&options, &console),
+        cli::Verb::Packs(options) => packs::run(&options, &console),
         cli::Verb::Demo(options) => demo::run(&options, &console),
         cli::Verb::Completions(options) => completions::run(&options, &console),
         cli::Verb::Man(options) => manual::run(&options),

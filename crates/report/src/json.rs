@@ -17,7 +17,16 @@ pub const SCHEMA: &str = include_str!("../../../schema/assessment.schema.json");
 /// `assessment.json` as text.
 #[must_use]
 pub fn text(assessment: &Assessment) -> String {
-    let json = serde_json::to_string_pretty(assessment).expect("an assessment has only text as keys");
+    pretty(assessment)
+}
+
+/// Any value in the same way: pretty, nothing hidden, with a line feed at the end.
+///
+/// # Panics
+/// When a map has keys that are no text.
+#[must_use]
+pub fn pretty(value: &impl Serialize) -> String {
+    let json = serde_json::to_string_pretty(value).expect("only text is a key");
     let mut text = escape_hidden(&json);
     text.push('\n');
     text

@@ -11,6 +11,8 @@ pub mod screen;
 pub mod timeline;
 mod wording;
 
+pub use wording::{proves_word, stage_word};
+
 #[cfg(test)]
 #[path = "../examples/samples/mod.rs"]
 mod samples;

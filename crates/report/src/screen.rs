@@ -47,6 +47,14 @@ pub fn screen(assessment: &Assessment, report_path: &str, colour: bool, width: u
     screen.text
 }
 
+/// Evidence text for a page on a terminal: neutralised, in lines of at most `room` columns, of which there are at most
+/// `lines_max`; what is cut ends in `…`.
+#[must_use]
+pub fn lines(text: &str, room: usize, lines_max: usize) -> Vec<String> {
+    let room = room.max(8);
+    wrap(&format!("{:.1$}", ForTerminal(text), room * (lines_max + 1)), room, lines_max)
+}
+
 struct Screen {
     text: String,
     colour: bool,

@@ -56,7 +56,8 @@ pub(crate) const STAGES: [Stage; 6] =
     [Stage::Access, Stage::Foothold, Stage::Control, Stage::Collection, Stage::Exfiltration, Stage::Cleanup];
 
 /// The word of the contract for a stage.
-pub(crate) fn stage_word(stage: Stage) -> &'static str {
+#[must_use]
+pub fn stage_word(stage: Stage) -> &'static str {
     match stage {
         Stage::Access => "access",
         Stage::Foothold => "foothold",
@@ -80,7 +81,8 @@ pub(crate) fn stage(stage: Stage) -> &'static str {
 }
 
 /// The word of the contract for what is proven.
-pub(crate) fn proves_word(proves: Proves) -> &'static str {
+#[must_use]
+pub fn proves_word(proves: Proves) -> &'static str {
     match proves {
         Proves::Context => "context",
         Proves::Scan => "scan",

@@ -13,7 +13,7 @@ mod reading;
 mod second_look;
 mod whole_records;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -24,8 +24,9 @@ use formats::block::Block;
 use model::assessment::{Assessment, RuleCount, Verdict};
 use model::file::{FileRecord, Kind};
 use model::observation::Observations;
+use report::hostile::ForTerminal;
 
-use crate::cli::{AssessOptions, Format};
+use crate::cli::{AssessOptions, Format, PackOptions};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::packs;
@@ -38,7 +39,7 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
-    let compiled = compile(options.packs.as_deref(), console)?;
+    let compiled = compile(&options.packs, console)?;
     outputs::prepare(&options.output)?;
     interrupt::listen();
     let threads =
@@ -68,26 +69,21 @@ fn refused(error: WalkError) -> Failure {
 const LOOKED_FOR: &str = "looked for Exchange logs (HttpProxy, ECP, OABGeneratorLog, CmdletInfra, EWS, message tracking and others), \
 IIS logs (u_ex*.log), Windows event logs (.evtx, JSON lines), ExchangeSetup.log, web folders, and output of Test-ProxyLogon";
 
-/// Compiles the packs; a rule of ours that does not load ends the run before it can be silent.
-fn compile(folder: Option<&Path>, console: &Console) -> Result<Compiled, Failure> {
-    let packs = match folder {
-        Some(folder) => packs::from_folder(folder)?,
-        None => packs::built_in(),
-    };
-    let compiled = Plan::compile(&packs);
+/// Compiles the packs; a rule that does not load ends the run before it can be silent. Only in a folder of packs that
+/// stands in for the built-in ones it is said, and the rest runs.
+fn compile(options: &PackOptions, console: &Console) -> Result<Compiled, Failure> {
+    let opened = packs::load(options)?;
+    let files: Vec<_> = opened.iter().map(|opened| opened.files.clone()).collect();
+    let compiled = Plan::compile(&files);
     if compiled.plan.rules().is_empty() {
         return Err(Failure::new(Exit::Integrity, "no rule loaded: nothing could be found, so nothing is said")
             .hint("a folder of packs holds a folder per campaign with pack.toml and rules/*.yml"));
     }
-    for refusal in &compiled.refusals {
-        console.say(&format!(
-            "refused: {}: {}",
-            report::hostile::ForTerminal(&refusal.rule),
-            report::hostile::ForTerminal(&refusal.reason)
-        ));
+    if options.packs.is_none() || !options.add_packs.is_empty() {
+        packs::refuse_refusals(&opened, &compiled.refusals)?;
     }
-    if folder.is_none() && !compiled.refusals.is_empty() {
-        return Err(Failure::new(Exit::Integrity, format!("{} built-in rules did not load", compiled.refusals.len())));
+    for refusal in &compiled.refusals {
+        console.say(&format!("refused: {}: {}", ForTerminal(&refusal.rule), ForTerminal(&refusal.reason)));
     }
     Ok(compiled)
 }

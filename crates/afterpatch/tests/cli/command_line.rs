@@ -9,7 +9,7 @@ use crate::program::{afterpatch, afterpatch_with, assess_with, text};
 use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
-const VERBS: [(&str, &[&str]); 4] = [
+const VERBS: [(&str, &[&str]); 15] = [
     (
         "assess",
         &[
@@ -22,6 +22,8 @@ const VERBS: [(&str, &[&str]); 4] = [
             "--threads",
             "--fail-on",
             "--packs",
+            "--add-packs",
+            "--require-signature",
             "--server",
             "--quiet",
             "-q",
@@ -29,6 +31,20 @@ const VERBS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("demo", &["--out", "-o", "--scenario", "--days", "--size", "--seed", "--list", "--quiet", "--no-color"]),
+    ("explain", &["NAME", "--in", "--packs", "--add-packs", "--require-signature", "--quiet", "--no-color"]),
+    ("packs", &["--quiet", "--no-color"]),
+    ("packs list", &["--packs", "--add-packs", "--require-signature", "--format", "--quiet", "--no-color"]),
+    ("packs show", &["ID", "--packs", "--add-packs", "--require-signature", "--format", "--quiet", "--no-color"]),
+    ("packs check", &["PATH", "--strict", "--format", "--quiet", "--no-color"]),
+    ("packs test", &["PATH", "--quiet", "--no-color"]),
+    (
+        "packs import",
+        &["FILE", "--id", "--output", "-o", "--campaign", "--cve", "--first-use", "--public", "--quiet", "--no-color"],
+    ),
+    ("packs pack", &["DIR", "--output", "-o", "--quiet", "--no-color"]),
+    ("packs sign", &["FILE", "--key", "--password-file", "--without-password", "-W", "--quiet", "--no-color"]),
+    ("packs verify", &["FILE", "--key", "--quiet", "--no-color"]),
+    ("packs keygen", &["--output", "-o", "--password-file", "--without-password", "-W", "--quiet", "--no-color"]),
     ("completions", &["SHELL", "--quiet", "--no-color"]),
     ("man", &["DIR", "--quiet", "--no-color"]),
 ];
@@ -36,7 +52,8 @@ const VERBS: [(&str, &[&str]); 4] = [
 #[test]
 fn help_of_each_verb_mentions_each_option() {
     for (verb, options) in VERBS {
-        let outcome = afterpatch(&[verb, "--help"]);
+        let words: Vec<&str> = verb.split(' ').chain(["--help"]).collect();
+        let outcome = afterpatch(&words);
         assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{verb}");
         for option in options {
             assert!(outcome.stdout.contains(option), "{verb}: {option}");
@@ -50,8 +67,8 @@ fn the_table_of_options_is_whole() {
     let script = afterpatch(&["completions", "bash"]).stdout;
     for (verb, options) in VERBS {
         let start = script
-            .find(&format!("afterpatch__subcmd__{verb})\n"))
-            .or_else(|| script.find(&format!("afterpatch__{verb})\n")));
+            .find(&format!("afterpatch__subcmd__{})\n", verb.replace(' ', "__subcmd__")))
+            .or_else(|| script.find(&format!("afterpatch__{})\n", verb.replace(' ', "__"))));
         let part = &script[start.unwrap_or_else(|| panic!("no {verb} in the script"))..];
         let opts = part.split("opts=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a list of options");
         for option in opts.split(' ').filter(|word| word.starts_with("--") && *word != "--help") {
@@ -63,7 +80,7 @@ fn the_table_of_options_is_whole() {
 #[test]
 fn help_lists_the_verbs_and_version_is_told() {
     let help = afterpatch(&["--help"]);
-    for (verb, _) in VERBS {
+    for (verb, _) in VERBS.iter().filter(|(verb, _)| !verb.contains(' ')) {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}");
     }
     assert_eq!(afterpatch(&["--version"]).stdout, format!("afterpatch {}\n", env!("CARGO_PKG_VERSION")));
@@ -97,7 +114,8 @@ fn manual_pages_for_every_verb() {
     let pages = files(&place);
     assert!(pages.contains_key("afterpatch.1"), "{:?}", pages.keys());
     for (verb, options) in VERBS {
-        let page = String::from_utf8_lossy(&pages[&format!("afterpatch-{verb}.1")]).replace('\\', "");
+        let page =
+            String::from_utf8_lossy(&pages[&format!("afterpatch-{}.1", verb.replace(' ', "-"))]).replace('\\', "");
         for option in options {
             assert!(page.contains(option), "{verb}: {option}");
         }

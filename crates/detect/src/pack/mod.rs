@@ -5,6 +5,7 @@
 //! still counts.
 
 mod campaign;
+pub mod cases;
 mod indicators;
 mod rules;
 
@@ -12,13 +13,13 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use model::campaign::{Campaign, RuleFacts};
-use rsigma_parser::{CorrelationRule, SigmaRule};
+use rsigma_parser::{CorrelationRule, LogSource, SigmaRule};
 use sha2::{Digest, Sha256};
 
 pub use indicators::{Indicator, IndicatorKind};
 
-/// Upper bound of one file of a pack, in bytes.
-const FILE_BYTES_MAX: usize = 4 << 20;
+/// Upper bound of one file of a pack, in bytes: room for as many indicators as are read.
+pub const FILE_BYTES_MAX: usize = 32 << 20;
 
 /// The files of a pack, as they stand in its folder.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +56,21 @@ pub struct Pack {
     pub campaign: Option<Campaign>,
     pub(crate) rules: Vec<WrittenRule>,
     pub(crate) indicators: Vec<Indicator>,
+}
+
+/// A rule as its author wrote it, for those who look at packs.
+#[derive(Clone, Debug)]
+pub struct RuleAsWritten<'a> {
+    /// What a reader of the report is told.
+    pub facts: &'a RuleFacts,
+    /// The `name` attribute.
+    pub name: Option<&'a str>,
+    /// The `id` attribute.
+    pub uuid: Option<&'a str>,
+    /// `product: exchange, service: httpproxy`; `None` for correlations.
+    pub log_source: Option<String>,
+    /// The rules that a correlation joins, as it calls them.
+    pub joins: &'a [String],
 }
 
 /// A rule as it is written, with what a reader of the report needs.
@@ -135,6 +151,57 @@ impl Pack {
         let named = self.indicators.iter().filter_map(|indicator| indicator.group.as_deref());
         named.filter(|id| !known(id)).collect()
     }
+
+    /// The rules that could be read, as they are written.
+    pub fn rules(&self) -> impl Iterator<Item = RuleAsWritten<'_>> {
+        self.rules.iter().map(|rule| RuleAsWritten {
+            facts: &rule.facts,
+            name: rule.name.as_deref(),
+            uuid: rule.uuid.as_deref(),
+            log_source: match &rule.syntax {
+                Syntax::Detection(syntax) => Some(log_source(&syntax.logsource)),
+                Syntax::Correlation(_) => None,
+            },
+            joins: match &rule.syntax {
+                Syntax::Detection(_) => &[],
+                Syntax::Correlation(syntax) => &syntax.rules,
+            },
+        })
+    }
+
+    /// The indicators that could be read, in the order of their lines.
+    #[must_use]
+    pub fn indicators(&self) -> &[Indicator] {
+        &self.indicators
+    }
+}
+
+/// `product: exchange, service: httpproxy`.
+pub(crate) fn log_source(source: &LogSource) -> String {
+    let known = [("product", &source.product), ("category", &source.category), ("service", &source.service)];
+    let mut parts: Vec<String> =
+        known.iter().filter_map(|(key, word)| word.as_ref().map(|word| format!("{key}: {word}"))).collect();
+    let mut custom: Vec<String> = source.custom.iter().map(|(key, word)| format!("{key}: {word}")).collect();
+    custom.sort_unstable();
+    parts.append(&mut custom);
+    if parts.is_empty() { "(none)".into() } else { parts.join(", ") }
+}
+
+/// Brackets inside each other that no rule has; the YAML parser takes time by the square of them.
+const BRACKETS_MAX: usize = 2_000;
+
+/// Whether a YAML text opens so many brackets that reading it would take for ever. Quotes are not looked at.
+#[must_use]
+pub fn nests_too_deep(yaml: &str) -> bool {
+    let mut open = 0usize;
+    yaml.bytes().any(|byte| {
+        open = match byte {
+            b'[' | b'{' => open + 1,
+            b']' | b'}' => open.saturating_sub(1),
+            _ => open,
+        };
+        open > BRACKETS_MAX
+    })
 }
 
 /// The text of a file of a pack.
@@ -203,6 +270,7 @@ mod tests {
             ("rules/two.yml", RULE.replace("{subject: cs-uri-stem}", "{colour: red}"), "colour"),
             ("rules/two.yml", format!("{RULE}---\n{RULE}"), "one rule"),
             ("rules/two.yml", "title: [".to_owned(), "YAML"),
+            ("rules/two.yml", format!("title: {}", "[{".repeat(100_000)), "brackets"),
             ("rules/two.yaml", RULE.to_owned(), ".yml"),
             ("rules/two.yml", RULE.replace("/x}", "/x, cs-uri-stem: /y}"), "duplicate"),
             ("indicators.csv", "type,value\nip,1.2.3.4\n".to_owned(), "columns"),

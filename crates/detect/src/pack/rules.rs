@@ -6,15 +6,18 @@ use model::campaign::{Proves, RuleFacts, Stage};
 use rsigma_parser::parse_sigma_yaml;
 use serde::Serialize;
 
-use super::{Pack, Syntax, WrittenRule, text};
+use super::{Pack, Syntax, WrittenRule, nests_too_deep, text};
 use crate::sigma::Reason;
 
 /// Reads a rule; `file` is its path below `rules/`.
 pub(super) fn read(pack: &Pack, file: &str, bytes: &[u8]) -> Result<WrittenRule, Reason> {
     let name = file.strip_suffix(".yml").filter(|name| is_name(name));
     let name = name.ok_or_else(|| Reason::Pack("a rule file is called `words-and-dashes.yml`".into()))?;
-    let collection =
-        parse_sigma_yaml(text(bytes).map_err(Reason::Syntax)?).map_err(|error| Reason::Syntax(error.to_string()))?;
+    let text = text(bytes).map_err(Reason::Syntax)?;
+    if nests_too_deep(text) {
+        return Err(Reason::Syntax("too many brackets inside each other".into()));
+    }
+    let collection = parse_sigma_yaml(text).map_err(|error| Reason::Syntax(error.to_string()))?;
     if !collection.errors.is_empty() {
         return Err(Reason::Syntax(collection.errors.join("; ")));
     }

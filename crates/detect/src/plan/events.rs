@@ -131,6 +131,15 @@ impl EventPlan {
         }
     }
 
+    pub(super) fn is_unfiltered(&self, rule: RuleIndex) -> bool {
+        self.filter.unfiltered().contains(&rule)
+    }
+
+    /// Whether only events of some ids are shown to the rule.
+    pub(super) fn is_of_some_ids(&self, rule: RuleIndex) -> bool {
+        !self.logs.iter().flat_map(|log| &log.any_event_id).any(|entry| entry.rule == rule)
+    }
+
     /// The rules whose literals occur in the event. The values are searched, not the JSON: they are what rules test,
     /// and no escape can hide a literal in them.
     fn possible(&self, event: &WindowsEvent<'_>) -> RuleSet {

@@ -39,6 +39,10 @@ impl FilePlan {
         Self { rules: rules.clone(), names: names.clone(), filter: Filter::new(of.iter().map(literals)) }
     }
 
+    pub(super) fn is_unfiltered(&self, rule: RuleIndex) -> bool {
+        self.filter.unfiltered().contains(&rule)
+    }
+
     /// Reports the rules that a file fits, in the order of their numbers.
     pub(super) fn test(&self, file: &FileFields<'_>, fits: &mut impl FnMut(RuleIndex)) {
         let mut seen = RuleSet::with_room_for(self.rules.len());

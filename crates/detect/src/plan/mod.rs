@@ -57,6 +57,17 @@ pub struct Rule {
     pub(crate) detection: Option<Detection>,
 }
 
+/// How a rule meets records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// Every record that fits contains one of its literals.
+    ByLiteral,
+    /// It is tried on every event of the ids that it names, and on no other.
+    EveryEventOfItsIds,
+    /// It is tried on every record of its log source.
+    EveryRecord,
+}
+
 /// A plan, and what did not make it into the plan.
 #[derive(Clone, Debug, Default)]
 pub struct Compiled {
@@ -156,6 +167,41 @@ impl Plan {
     #[must_use]
     pub fn file_value<'a>(&self, field: FieldId, file: &'a FileFields<'_>) -> Option<&'a [u8]> {
         file.field(self.names.name(field))
+    }
+
+    /// How a rule meets records: by a string that they must contain, or by trying each of them. `None` for correlations
+    /// and indicators, which are no tests of records.
+    #[must_use]
+    pub fn search(&self, rule: RuleIndex) -> Option<Search> {
+        let detection = self.rules.get(rule.at())?.detection.as_ref()?;
+        let of_rows = self.rows.values().filter(|rows| rows.rules().contains(&rule));
+        let is_tried = of_rows.clone().any(|rows| rows.unfiltered().contains(&rule))
+            || self.events.is_unfiltered(rule)
+            || self.files.is_unfiltered(rule)
+            || self.configuration.is_unfiltered(rule);
+        if !is_tried {
+            return Some(Search::ByLiteral);
+        }
+        let event_ids = self.names.find("EventID").and_then(|field| detection.required_integers(field));
+        let is_bound = self.events.is_unfiltered(rule) && (event_ids.is_some() || self.events.is_of_some_ids(rule));
+        Some(if is_bound { Search::EveryEventOfItsIds } else { Search::EveryRecord })
+    }
+
+    /// What a rule tests, in one spelling: two rules of the same log source with the same text hit the same records.
+    /// `None` for indicators.
+    #[must_use]
+    pub fn logic(&self, rule: RuleIndex) -> Option<String> {
+        let detection = self.rules.get(rule.at())?.detection.as_ref();
+        let correlation = self.correlations.iter().find(|correlation| correlation.rule() == rule);
+        detection.map(Detection::logic).or_else(|| correlation.map(Correlation::logic))
+    }
+
+    /// The names of the fields that a rule looks at; keywords look at none.
+    #[must_use]
+    pub fn fields_of(&self, rule: RuleIndex) -> Vec<&str> {
+        let detection = self.rules.get(rule.at()).and_then(|rule| rule.detection.as_ref());
+        let fields = detection.map(Detection::fields).unwrap_or_default();
+        fields.into_iter().map(|field| self.names.name(field)).collect()
     }
 
     /// The indicators of all packs.

@@ -219,15 +219,8 @@ fn event_scopes(category: Option<&str>, service: Option<&str>) -> Option<Vec<Sco
 }
 
 fn spell(source: &LogSource) -> String {
-    let mut parts: Vec<String> =
-        [("product", &source.product), ("category", &source.category), ("service", &source.service)]
-            .into_iter()
-            .filter_map(|(key, word)| word.as_ref().map(|word| format!("{key}: {word}")))
-            .collect();
-    let mut custom: Vec<String> = source.custom.iter().map(|(key, word)| format!("{key}: {word}")).collect();
-    custom.sort_unstable();
-    parts.append(&mut custom);
-    if parts.is_empty() { "(none)".into() } else { format!("`{}`", parts.join(", ")) }
+    let spelt = crate::pack::log_source(source);
+    if spelt.starts_with('(') { spelt } else { format!("`{spelt}`") }
 }
 
 #[cfg(test)]

@@ -107,6 +107,16 @@ impl Correlation {
         Ok(Self { rule, kind: Kind::read(written)?, members, group_by, span_micros })
     }
 
+    /// The correlation's own number.
+    pub(crate) fn rule(&self) -> RuleIndex {
+        self.rule
+    }
+
+    /// What it asks for, in one spelling.
+    pub(crate) fn logic(&self) -> String {
+        format!("{:?} {:?} {:?} {}", self.kind, self.members, self.group_by, self.span_micros)
+    }
+
     /// The groups of hits that fulfil this correlation, by group key and time.
     #[must_use]
     pub fn evaluate(&self, hits: &[CorrelationHit]) -> Vec<CorrelationGroup> {

@@ -33,6 +33,29 @@ pub(super) enum Node {
 }
 
 impl Node {
+    /// The node in one spelling; `named` are those of the named detections.
+    fn spell(&self, named: &[String]) -> String {
+        let spell = |parts: &[Self], word: &str| {
+            let mut spelt: Vec<String> = parts.iter().map(|part| part.spell(named)).collect();
+            spelt.sort_unstable();
+            spelt.dedup();
+            if spelt.len() == 1 { spelt.concat() } else { format!("{word}({})", spelt.join(",")) }
+        };
+        match self {
+            Self::All(parts) => spell(parts, "all"),
+            Self::Any(parts) => spell(parts, "any"),
+            // Copies count here, so they stay.
+            Self::AtLeast(least, parts) => {
+                let mut spelt: Vec<String> = parts.iter().map(|part| part.spell(named)).collect();
+                spelt.sort_unstable();
+                format!("{least} of({})", spelt.join(","))
+            }
+            Self::Not(part) => format!("not {}", part.spell(named)),
+            Self::Item(item) => item.spell(),
+            Self::Named(at) => named.get(*at).cloned().unwrap_or_default(),
+        }
+    }
+
     /// Sorts parts by what they cost at most, and returns the sum. `named` are the costs of the named detections.
     fn put_cheap_tests_first(&mut self, named: &[u64]) -> u64 {
         match self {
@@ -99,6 +122,16 @@ impl Detection {
         fields.sort_unstable();
         fields.dedup();
         fields
+    }
+
+    /// The test in one spelling: names of detections, the order of alternatives and needless brackets do not show.
+    pub(crate) fn logic(&self) -> String {
+        let mut named = Vec::with_capacity(self.named.len());
+        for node in &self.named {
+            let spelt = node.spell(&named);
+            named.push(spelt);
+        }
+        self.condition.spell(&named)
     }
 
     /// Whole numbers of which the field has to be one, if the rule says so: the event ids of a rule.

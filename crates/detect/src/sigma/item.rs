@@ -105,6 +105,15 @@ impl Item {
         holds != self.negated
     }
 
+    /// The item in one spelling, whatever the order of its values.
+    pub(super) fn spell(&self) -> String {
+        let mut tests: Vec<String> = self.tests.iter().map(|test| format!("{test:?}")).collect();
+        tests.sort_unstable();
+        tests.dedup();
+        let all = self.all && tests.len() > 1;
+        format!("{:?} all={all} neq={} {}", self.field, self.negated, tests.join("|"))
+    }
+
     /// What the tests cost at most, in rough units.
     pub(super) fn cost(&self) -> u64 {
         let texts = if self.field.is_some() { 1 } else { 20 };
