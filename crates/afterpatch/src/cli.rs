@@ -2,7 +2,7 @@
 
 mod packs;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -47,6 +47,7 @@ pub struct ConsoleOptions {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     Assess(AssessOptions),
+    Advise(AdviseOptions),
     Explain(ExplainOptions),
     Packs(PacksOptions),
     Demo(DemoOptions),
@@ -102,6 +103,68 @@ pub struct AssessOptions {
     pub server: Option<String>,
 }
 
+/// Say from build numbers alone what they are open to and which update fits
+///
+/// Needs no evidence. Knows nothing of whether anybody came in: `afterpatch assess` looks for that.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A build is written as 15.1.2106.2 or 15.01.2106.002. What names only the CU, such as 15.1.2106,
+\"Version 15.1 (Build 2106.2)\" or \"2016 CU18\", is judged as every build of that CU.
+
+Exit status:
+  0    answered, and nothing meets --fail-on
+  1    answered, and something meets --fail-on
+  2    the arguments or a table do not fit
+  3    --from names nothing readable or nothing recognised
+  70   internal fault
+  130  interrupted
+
+Examples:
+  afterpatch advise 15.1.2106.2
+  afterpatch advise --csv servers.csv --format csv -o advice.csv
+  Get-ExchangeServer | Select Name,AdminDisplayVersion | ConvertTo-Csv | afterpatch advise --csv -")]
+pub struct AdviseOptions {
+    /// Builds, as ExSetup.exe, OWA or Get-ExchangeServer show them
+    #[arg(value_name = "BUILD")]
+    pub builds: Vec<String>,
+    /// A server and its build
+    #[arg(long, value_name = "NAME=BUILD")]
+    pub server: Vec<String>,
+    /// An assessment.json, a report folder, or evidence: what each server ran last
+    #[arg(long, value_name = "PATH")]
+    pub from: Vec<PathBuf>,
+    /// A table with a column that names builds and one that names servers; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub csv: Vec<PathBuf>,
+    /// Leave rows out that name no build, and list them
+    #[arg(long)]
+    pub keep_going: bool,
+    /// The day for which support is told [default: the day up to which the data is complete]
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub as_of: Option<model::Utc>,
+    /// Judge only these holes
+    #[arg(long, value_name = "ID", value_parser = hole)]
+    pub cve: Vec<String>,
+    /// Every hole with its reason, every build
+    #[arg(long)]
+    pub all: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = AdviceFormat::Human)]
+    pub format: AdviceFormat,
+    /// File to write to instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// End with status 1 where a hole is open
+    #[arg(long, value_enum, default_value_t = FailOnHole::Never, value_name = "HOLE")]
+    pub fail_on: FailOnHole,
+    /// Who publishes the CSAF document
+    #[arg(long, value_name = "NAME", value_parser = publisher)]
+    pub publisher_name: Option<String>,
+    /// A URI under the publisher's control
+    #[arg(long, value_name = "URI", value_parser = uri)]
+    pub publisher_namespace: Option<String>,
+}
+
 /// Write a synthetic Exchange evidence tree with a known story
 ///
 /// For trying afterpatch out, for training and for measuring. The same options give the same bytes.
@@ -150,6 +213,30 @@ pub enum Format {
     Json,
 }
 
+/// How advice is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AdviceFormat {
+    /// One screen for people
+    Human,
+    /// Everything, by schema/advice.schema.json
+    Json,
+    /// One row per server
+    Csv,
+    /// A CSAF 2.0 document of the profile VEX, without names of servers
+    CsafVex,
+}
+
+/// Which hole makes the exit status 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOnHole {
+    /// Any that is open, and what `exploited` means
+    Open,
+    /// One known to be exploited that is open, or of which the number does not tell
+    Exploited,
+    /// None
+    Never,
+}
+
 /// From which verdict on the exit status is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
@@ -166,6 +253,21 @@ pub enum FailOn {
 }
 
 impl AssessOptions {
+    /// Options that only say what to read.
+    pub fn reading(evidence: &Path) -> Self {
+        Self {
+            evidence: vec![evidence.to_owned()],
+            output: PathBuf::new(),
+            format: Format::Human,
+            from: None,
+            to: None,
+            threads: None,
+            fail_on: FailOn::Never,
+            packs: PackOptions::default(),
+            server: None,
+        }
+    }
+
     /// Refuses options that contradict each other.
     ///
     /// # Errors
@@ -205,6 +307,42 @@ pub fn refused(error: &clap::Error) -> ExitCode {
 
 fn time(text: &str) -> Result<model::Utc, String> {
     model::Utc::parse(text.as_bytes()).ok_or_else(|| "expected 2021-01-01 or 2021-01-01T00:00:00Z".to_owned())
+}
+
+fn day(text: &str) -> Result<model::Utc, String> {
+    let day = model::Utc::parse(text.as_bytes()).filter(|_| text.len() == 10);
+    day.ok_or_else(|| "expected a day such as 2021-01-01".to_owned())
+}
+
+fn hole(text: &str) -> Result<String, String> {
+    let id = text.trim().to_ascii_uppercase();
+    let digits =
+        |part: &str, least: usize| (least..=19).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_cve = id
+        .strip_prefix("CVE-")
+        .and_then(|rest| rest.split_once('-'))
+        .is_some_and(|(year, number)| year.len() == 4 && digits(year, 4) && digits(number, 4));
+    let is_advisory = id.strip_prefix("ADV").is_some_and(|number| digits(number, 1));
+    if is_cve || is_advisory { Ok(id) } else { Err("expected an id such as CVE-2021-26855".to_owned()) }
+}
+
+fn publisher(text: &str) -> Result<String, String> {
+    let fits = !text.trim().is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control);
+    if fits { Ok(text.trim().to_owned()) } else { Err("expected a name of at most 200 characters".to_owned()) }
+}
+
+fn uri(text: &str) -> Result<String, String> {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+    };
+    let is_rest = |rest: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+        !rest.is_empty() && rest.bytes().all(allowed)
+    };
+    let fits =
+        text.len() <= 500 && text.split_once(':').is_some_and(|(scheme, rest)| is_scheme(scheme) && is_rest(rest));
+    if fits { Ok(text.to_owned()) } else { Err("expected a URI such as https://example.org".to_owned()) }
 }
 
 fn server(text: &str) -> Result<String, String> {
@@ -278,6 +416,20 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn ids_of_holes_days_and_uris() {
+        assert_eq!(super::hole("cve-2021-26855"), Ok("CVE-2021-26855".to_owned()));
+        assert_eq!(super::hole("ADV24199947"), Ok("ADV24199947".to_owned()));
+        for text in
+            ["", "CVE-2021", "CVE-21-26855", "CVE-2021-1", "ADV", "CVE-2021-26855 ", "KB5000871", "CVE-2021-2685x"]
+        {
+            assert_eq!(super::hole(text).is_ok(), text.ends_with(' '), "{text:?}");
+        }
+        assert!(super::day("2026-11-23").is_ok() && super::day("2026-11-23T00:00:00Z").is_err());
+        assert!(super::uri("https://example.org").is_ok() && super::uri("urn:x").is_ok());
+        assert!(super::uri("example.org").is_err() && super::uri("https://a b").is_err() && super::uri("x:").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! One file per verb. A verb turns arguments into a plan, runs it, and ends with the exit status of the contract.
 //! Only this crate prints, and only through [`console`].
 
+mod advise;
 mod assess;
 mod cli;
 mod completions;
@@ -24,6 +25,7 @@ fn main() -> std::process::ExitCode {
     let console = console::Console::new(&arguments.console);
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match arguments.verb {
         cli::Verb::Assess(options) => assess::run(&options, &console),
+        cli::Verb::Advise(options) => advise::run(&options, &console),
         cli::Verb::Explain(options) => explain::run(&options, &console),
         cli::Verb::Packs(options) => packs::run(&options, &console),
         cli::Verb::Demo(options) => demo::run(&options, &console),

@@ -100,6 +100,8 @@ pub(crate) struct Product {
     pub support_end: Option<Utc>,
     /// Until when the vendor says of new holes whether this product has them.
     pub assessed_until: Option<Utc>,
+    /// The paid extension in words; empty where there is none.
+    pub extended_programme: String,
     /// How to get to a product that is still supported.
     pub way_out: String,
     /// Oldest first.
@@ -119,6 +121,7 @@ impl Catalogue {
                 name: row[0].to_owned(),
                 support_end: table::day(&row[1]),
                 assessed_until: table::day(&row[2]),
+                extended_programme: row[3].to_owned(),
                 way_out: row[4].to_owned(),
                 levels: Vec::new(),
             })

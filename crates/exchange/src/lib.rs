@@ -6,10 +6,12 @@
 //!
 //! * [`Knowledge`]: [`release`](Knowledge::release), [`state`](Knowledge::state),
 //!   [`open_cves`](Knowledge::open_cves), [`cu_released`](Knowledge::cu_released),
-//!   [`update_that_fits`](Knowledge::update_that_fits)
+//!   [`update_that_fits`](Knowledge::update_that_fits), [`read_number`](Knowledge::read_number),
+//!   [`advise`](Knowledge::advise)
 //! * [`is_known_page`], [`place_of_url`], [`url_of_path`], [`file_belongs`]: web folders
 //! * [`retention`], [`evidence_places`]: where evidence lies and how long it is kept
 
+mod advice;
 mod builds;
 mod files;
 mod fixes;
@@ -20,6 +22,7 @@ mod updates;
 
 use std::sync::OnceLock;
 
+pub use advice::{Names, NotANumber, Number};
 pub use builds::{Exactness, Release};
 pub use files::{builds_with_file, file_belongs, url_of_path};
 pub use fixes::{Fix, FixState, Hole, Judged, Judgement};

@@ -2,10 +2,11 @@
 //!
 //! Every other room speaks in these types: when ([`Utc`]), where from ([`Origin`], [`Source`]), what was read
 //! ([`Row`], [`WindowsEvent`]), what could not be read ([`Reject`]), what was seen ([`observation`]), and what is
-//! said about it in the end ([`assessment`]).
+//! said about it in the end ([`assessment`]), or from a build number alone ([`advice`]).
 //!
 //! This room does no I/O, reads no clock and knows no other room.
 
+pub mod advice;
 pub mod assessment;
 mod build;
 pub mod campaign;

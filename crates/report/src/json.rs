@@ -61,11 +61,30 @@ fn escape_hidden(json: &str) -> String {
     out
 }
 
+/// The paths of all fields.
+#[cfg(test)]
+pub(crate) fn keys(value: &serde_json::Value, at: &str, paths: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                let path = format!("{at}/{key}");
+                keys(value, &path, paths);
+                paths.push(path);
+            }
+        }
+        // The first of a list stands for the others.
+        serde_json::Value::Array(values) => {
+            values.iter().take(1).for_each(|value| keys(value, &format!("{at}/0"), paths))
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
-    use super::{SCHEMA, escape_hidden, text};
+    use super::{SCHEMA, escape_hidden, keys, text};
     use crate::samples;
 
     fn validator() -> jsonschema::Validator {
@@ -106,21 +125,6 @@ mod tests {
             let mut wrong = value.clone();
             *wrong.pointer_mut(&path).expect("a value") = Value::Array(vec![Value::Bool(true)]);
             assert!(!validator.is_valid(&wrong), "the schema takes anything at {path}");
-        }
-    }
-
-    fn keys(value: &Value, at: &str, paths: &mut Vec<String>) {
-        match value {
-            Value::Object(fields) => {
-                for (key, value) in fields {
-                    let path = format!("{at}/{key}");
-                    keys(value, &path, paths);
-                    paths.push(path);
-                }
-            }
-            // The first of a list stands for the others.
-            Value::Array(values) => values.iter().take(1).for_each(|value| keys(value, &format!("{at}/0"), paths)),
-            _ => {}
         }
     }
 

@@ -34,7 +34,7 @@ const WIDTH_MAX: usize = 110;
 /// The screen, ending in a line feed.
 #[must_use]
 pub fn screen(assessment: &Assessment, report_path: &str, colour: bool, width: usize) -> String {
-    let mut screen = Screen { text: String::new(), colour, width: width.clamp(WIDTH_MIN, WIDTH_MAX) };
+    let mut screen = Screen::new(colour, width);
     let order = wording::worst_first(assessment);
     match order.as_slice() {
         [] => screen.wrapped("", "No Exchange server was recognised in the evidence.", LINES_OF_TEXT_MAX),
@@ -55,13 +55,18 @@ pub fn lines(text: &str, room: usize, lines_max: usize) -> Vec<String> {
     wrap(&format!("{:.1$}", ForTerminal(text), room * (lines_max + 1)), room, lines_max)
 }
 
-struct Screen {
-    text: String,
-    colour: bool,
-    width: usize,
+/// Text of at most so many columns, in which nothing of others stands as it came.
+pub(crate) struct Screen {
+    pub(crate) text: String,
+    pub(crate) colour: bool,
+    pub(crate) width: usize,
 }
 
 impl Screen {
+    pub(crate) fn new(colour: bool, width: usize) -> Self {
+        Self { text: String::new(), colour, width: width.clamp(WIDTH_MIN, WIDTH_MAX) }
+    }
+
     fn one_server(&mut self, server: &ServerAssessment) {
         self.line("");
         self.verdict_line(server);
@@ -179,13 +184,13 @@ impl Screen {
         }
     }
 
-    fn heading(&mut self, text: &str) {
+    pub(crate) fn heading(&mut self, text: &str) {
         self.line("");
         let text = if self.colour { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() };
         self.line(&text);
     }
 
-    fn item(&mut self, bullet: &str, text: &str) {
+    pub(crate) fn item(&mut self, bullet: &str, text: &str) {
         let first = format!("  {bullet} ");
         let rest = " ".repeat(first.len());
         self.hanging(&first, &rest, text, LINES_OF_TEXT_MAX);
@@ -196,7 +201,7 @@ impl Screen {
     }
 
     /// Evidence text, neutralised, wrapped at blanks, cut with `…` after `lines_max` lines.
-    fn hanging(&mut self, first: &str, rest: &str, text: &str, lines_max: usize) {
+    pub(crate) fn hanging(&mut self, first: &str, rest: &str, text: &str, lines_max: usize) {
         let room = self.width.saturating_sub(rest.len()).max(8);
         let shown = format!("{:.1$}", ForTerminal(text), room * (lines_max + 1));
         for (place, line) in wrap(&shown, room, lines_max).iter().enumerate() {
@@ -206,7 +211,7 @@ impl Screen {
     }
 
     /// A line of ours, in which evidence was neutralised before.
-    fn line(&mut self, text: &str) {
+    pub(crate) fn line(&mut self, text: &str) {
         self.text.push_str(text);
         self.text.push('\n');
     }

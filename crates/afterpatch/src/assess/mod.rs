@@ -5,7 +5,7 @@
 
 mod blocks;
 mod interrupt;
-mod outputs;
+pub mod outputs;
 mod parser;
 mod pool;
 mod progress;
@@ -13,7 +13,7 @@ mod reading;
 mod second_look;
 mod whole_records;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -21,7 +21,8 @@ use detect::observe::{FileFacts, Observer, Tally, TimeRange};
 use detect::plan::{Compiled, Plan};
 use evidence::{Inventory, WalkError};
 use formats::block::Block;
-use model::assessment::{Assessment, RuleCount, Verdict};
+use model::Build;
+use model::assessment::{Assessment, BuildSpan, RuleCount, Verdict};
 use model::file::{FileRecord, Kind};
 use model::observation::Observations;
 use report::hostile::ForTerminal;
@@ -55,6 +56,23 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     outputs::write(&options.output, &options.evidence, &assessment, &observations.files)?;
     show(&assessment, options, console);
     Ok(exit(&assessment, options))
+}
+
+/// What each server of the evidence ran last, where anything names a build; read as an assessment reads it.
+pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Option<Build>)>, Failure> {
+    let options = AssessOptions::reading(evidence);
+    let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
+    let compiled = compile(&options.packs, console)?;
+    interrupt::listen();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (observations, _) = observe(&inventory, &compiled.plan, &options, threads, console);
+    if interrupt::came() {
+        return Err(Failure::new(Exit::Interrupted, "interrupted before the evidence was read"));
+    }
+    refuse_nothing(&observations.files, &options)?;
+    let assessment = inquiry::assess(&observations, &judging(&options, &compiled));
+    let last = |builds: &[BuildSpan]| builds.iter().max_by_key(|span| span.last_seen).map(|span| span.build);
+    Ok(assessment.servers.into_iter().map(|server| (server.server, last(&server.builds))).collect())
 }
 
 fn refused(error: WalkError) -> Failure {

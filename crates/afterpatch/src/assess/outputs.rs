@@ -51,6 +51,19 @@ pub fn write(
     replace(folder, &all).map_err(|error| cannot_write(folder, &error))
 }
 
+/// Writes one file of its own, whole or not at all.
+pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error: io::Error| {
+        Failure::new(Exit::Usage, format!("cannot write `{}`: {error}", path.display()))
+            .hint("choose another file with -o FILE")
+    };
+    let name = path.file_name().filter(|_| !path.is_dir()).ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut fresh = Fresh::new(folder, &name.to_string_lossy()).map_err(failed)?;
+    fresh.fill(|out| out.write_all(text.as_bytes())).map_err(failed)?;
+    fresh.put(path).map_err(failed)
+}
+
 /// Writes what stands in one file.
 type Fill<'a> = dyn Fn(&mut dyn Write) -> io::Result<()> + 'a;
 

@@ -9,7 +9,7 @@ use crate::program::{afterpatch, afterpatch_with, assess_with, text};
 use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
-const VERBS: [(&str, &[&str]); 15] = [
+const VERBS: [(&str, &[&str]); 16] = [
     (
         "assess",
         &[
@@ -25,6 +25,28 @@ const VERBS: [(&str, &[&str]); 15] = [
             "--add-packs",
             "--require-signature",
             "--server",
+            "--quiet",
+            "-q",
+            "--no-color",
+        ],
+    ),
+    (
+        "advise",
+        &[
+            "BUILD",
+            "--server",
+            "--from",
+            "--csv",
+            "--keep-going",
+            "--as-of",
+            "--cve",
+            "--all",
+            "--format",
+            "--output",
+            "-o",
+            "--fail-on",
+            "--publisher-name",
+            "--publisher-namespace",
             "--quiet",
             "-q",
             "--no-color",

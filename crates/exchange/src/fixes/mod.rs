@@ -103,6 +103,24 @@ impl Knowledge {
         self.holes.by_id.get(&cve.to_ascii_uppercase())
     }
 
+    /// What else has to hold for a hole to be closed, where the data ties something to this build.
+    pub(crate) fn condition(&self, cve: &str, build: Build) -> Option<&Condition> {
+        let case = Case { knowledge: self, hole: self.holes.by_id.get(cve)?, build };
+        match case.rule().or_else(|| case.rule_of_lower_cu().map(|(_, rule)| rule)) {
+            Some(rule) => rule.condition.as_ref(),
+            None => case.inherited(),
+        }
+    }
+
+    /// Holes that the March 2021 update for this old CU does not prove closed.
+    pub(crate) fn not_proven(&self, build: Build) -> impl Iterator<Item = &str> {
+        let on_cu = self.catalogue.on_cu(build);
+        let of_build = move |exception: &&Exception| {
+            build >= exception.build && on_cu.iter().any(|known| known.build == exception.build)
+        };
+        self.holes.exceptions.iter().filter(of_build).flat_map(|exception| exception.cves.iter().map(String::as_str))
+    }
+
     /// All CVEs and advisories, by id.
     pub fn holes(&self) -> impl Iterator<Item = &Hole> {
         self.holes.by_id.values()
@@ -138,7 +156,7 @@ struct Rule {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ConditionKind {
+pub(crate) enum ConditionKind {
     /// Has to be done by somebody.
     Required,
     /// Holds unless somebody switched it off.
@@ -148,11 +166,13 @@ enum ConditionKind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Condition {
-    kind: ConditionKind,
+pub(crate) struct Condition {
+    /// `extended-protection`.
+    pub name: String,
+    pub kind: ConditionKind,
     /// Builds that came out from this day on meet it unless somebody switched it off.
     met_since: Option<Utc>,
-    text: String,
+    pub text: String,
 }
 
 /// An update of March 2021 for an old CU, and holes that it does not prove closed.
@@ -187,7 +207,8 @@ impl Holes {
                     "override" => ConditionKind::Override,
                     _ => ConditionKind::Note,
                 };
-                (row[0].to_owned(), Condition { kind, met_since: table::day(&row[2]), text: row[3].to_owned() })
+                let name = row[0].to_owned();
+                (name.clone(), Condition { name, kind, met_since: table::day(&row[2]), text: row[3].to_owned() })
             })
             .collect();
         let mut by_id = BTreeMap::new();
@@ -271,23 +292,33 @@ struct Case<'k> {
     build: Build,
 }
 
-impl Case<'_> {
+impl<'k> Case<'k> {
+    /// The row that speaks of the CU of this build.
+    fn rule(&self) -> Option<&'k Rule> {
+        let first = self.catalogue().on_cu(self.build).first()?;
+        let level = self.level()?;
+        self.hole.rules.iter().find(|rule| rule.product == first.product && rule.levels.contains(&level))
+    }
+
+    /// A revision below the plain build of the CU names no update; the level is that of the plain build.
+    fn level(&self) -> Option<usize> {
+        let on_cu = self.catalogue().on_cu(self.build);
+        let plain = || on_cu.iter().find(|known| known.kind == Kind::Plain);
+        self.catalogue().at_or_below(self.build).or_else(plain).or(on_cu.first()).map(|known| known.level)
+    }
+
     fn judge(&self) -> Judgement {
         let catalogue = self.catalogue();
-        let Some(first) = catalogue.on_cu(self.build).first() else {
+        let (Some(first), Some(level)) = (catalogue.on_cu(self.build).first(), self.level()) else {
             return self.judge_unknown_cu();
         };
         let known = catalogue.at_or_below(self.build);
-        let product = first.product;
         if known.is_some_and(|known| known.kind == Kind::Preview) {
             return self.undetermined("it is a preview, about which nothing was published".to_owned());
         }
-        // A revision below the plain build of the CU names no update; the level is that of the plain build.
-        let plain = catalogue.on_cu(self.build).iter().find(|known| known.kind == Kind::Plain);
-        let level = known.or(plain).unwrap_or(first).level;
-        match self.hole.rules.iter().find(|rule| rule.product == product && rule.levels.contains(&level)) {
+        match self.rule() {
             Some(rule) => self.judge_by_rule(rule, known.is_none()),
-            None => self.judge_without_rule(product, level),
+            None => self.judge_without_rule(first.product, level),
         }
     }
 
@@ -334,31 +365,47 @@ impl Case<'_> {
             How::Cumulative => format!("contained since {}", self.words(fixed)),
             _ => format!("closed by {}", self.words(fixed)),
         };
+        let (state, reason) = self.unless_unmet(rule.condition.as_ref(), reason);
+        Judgement { state, reason, fixed_by: Some(self.fix(rule, fixed)) }
+    }
+
+    /// The code is fixed; whether the hole is closed depends on what else has to hold.
+    fn unless_unmet(&self, condition: Option<&Condition>, reason: String) -> (FixState, String) {
         let met = |condition: &Condition| {
-            let released = self.catalogue().at_or_below(self.build).and_then(|known| known.date);
+            let known = self.catalogue().at_or_below(self.build).and_then(|known| known.date);
+            let released = known.or_else(|| self.newer_than_product());
             condition.met_since.zip(released).is_some_and(|(since, released)| released >= since)
         };
-        let (state, reason) = match &rule.condition {
+        match condition {
             Some(condition) if condition.kind == ConditionKind::Required && !met(condition) => {
                 (FixState::Partly, format!("{reason}, but {}", condition.text))
             }
             Some(condition) => (FixState::Fixed, format!("{reason}; {}", condition.text)),
             None => (FixState::Fixed, reason),
+        }
+    }
+
+    /// Of a CU that is not in the list: the lower CU that contains the fix.
+    fn rule_of_lower_cu(&self) -> Option<(Build, &'k Rule)> {
+        let (catalogue, build) = (self.catalogue(), self.build);
+        let of_line = |rule: &Rule, fixed: Build| {
+            (fixed.major, fixed.minor) == (build.major, build.minor) && rule.how == How::Cumulative && fixed <= build
         };
-        Judgement { state, reason, fixed_by: Some(self.fix(rule, fixed)) }
+        let mut rules = self.hole.rules.iter().filter(|_| catalogue.on_cu(build).is_empty());
+        rules.find_map(|rule| rule.build.filter(|fixed| of_line(rule, *fixed)).zip(Some(rule)))
     }
 
     /// The CU is not in the list. Only a CU that contains the fix, and is lower, proves anything.
     fn judge_unknown_cu(&self) -> Judgement {
-        let of_line = |rule: &&Rule, fixed: Build| {
-            (fixed.major, fixed.minor) == (self.build.major, self.build.minor) && rule.how == How::Cumulative
-        };
-        let mut rules = self.hole.rules.iter();
-        match rules
-            .find_map(|rule| rule.build.filter(|fixed| of_line(&rule, *fixed) && *fixed <= self.build).zip(Some(rule)))
-        {
-            Some((fixed, rule)) => self.fixed(rule, fixed),
-            None => self.undetermined(format!(
+        if let Some((fixed, rule)) = self.rule_of_lower_cu() {
+            return self.fixed(rule, fixed);
+        }
+        let catalogue = self.catalogue();
+        let is_named = |product: usize| self.hole.rules.iter().any(|rule| rule.product == product);
+        let continues = |product: usize| Some(product) == catalogue.subscription_edition() && is_named(product - 1);
+        match catalogue.product_of(self.build) {
+            Some(product) if !is_named(product) && !continues(product) => self.judge_unlisted_product(product),
+            _ => self.undetermined(format!(
                 "{} stands on a CU that is not in the list of builds ({})",
                 self.build,
                 crate::STATE_DATE
@@ -411,7 +458,19 @@ impl Case<'_> {
     }
 
     fn fixed_by_lineage(&self, reason: String) -> Judgement {
-        Judgement { state: FixState::Fixed, reason, fixed_by: None }
+        let (state, reason) = self.unless_unmet(self.inherited(), reason);
+        Judgement { state, reason, fixed_by: None }
+    }
+
+    /// What else has to hold where no row speaks of the CU: the same as for the newest CU that has a row, for
+    /// Subscription Edition that of its predecessor. A newer CU brings the code and not what somebody has to do.
+    fn inherited(&self) -> Option<&'k Condition> {
+        let product = self.catalogue().on_cu(self.build).first()?.product;
+        let of = |product: usize| self.hole.rules.iter().filter(move |rule| rule.product == product);
+        let continues = Some(product) == self.catalogue().subscription_edition() && of(product).next().is_none();
+        let rules = of(if continues { product - 1 } else { product });
+        let newest = rules.filter(|rule| rule.closes()).max_by_key(|rule| rule.levels.iter().max());
+        newest?.condition.as_ref().filter(|condition| condition.kind != ConditionKind::Note)
     }
 
     fn not_affected(&self) -> Judgement {
@@ -451,6 +510,12 @@ impl Case<'_> {
         format!("{} ({build})", self.update_name(build))
     }
 
+    /// A CU above all known ones of its product came out no earlier than the newest of those.
+    fn newer_than_product(&self) -> Option<Utc> {
+        let newest = self.catalogue().newest(self.catalogue().product_of(self.build)?)?;
+        self.knowledge.cu_released(newest.build).filter(|_| newest.build < self.build)
+    }
+
     /// Whether the CU of this build came out on that day or later.
     fn stands_on_cu_of(&self, day: Utc) -> bool {
         self.knowledge.cu_released(self.build).is_some_and(|released| released >= day)
@@ -464,7 +529,7 @@ impl Case<'_> {
         self.knowledge.release(rule.build?).date
     }
 
-    fn catalogue(&self) -> &Catalogue {
+    fn catalogue(&self) -> &'k Catalogue {
         &self.knowledge.catalogue
     }
 }

@@ -119,8 +119,14 @@ fn what_a_build_number_does_not_show_stays_said() {
         "CVE-2024-21410",
         &[("15.2.1258.39", Partly), ("15.2.986.26", Open), ("15.2.1544.4", Partly), ("15.2.2562.17", Partly)],
     );
+    // What has to be done by hand does not come with Subscription Edition either.
+    check("CVE-2022-24477", &[("15.2.1748.53", Partly), ("15.2.2562.53", Partly)]);
+    check("CVE-2021-1730", &[("15.2.1748.53", Partly), ("15.2.2562.53", Partly)]);
     // Signing is on by default from Nov23SU on.
-    check("CVE-2023-36439", &[("15.1.2507.34", Open), ("15.1.2507.35", Fixed), ("15.2.1544.4", Fixed)]);
+    check(
+        "CVE-2023-36439",
+        &[("15.1.2507.34", Open), ("15.1.2507.35", Fixed), ("15.2.1544.4", Fixed), ("15.2.2562.17", Fixed)],
+    );
     // A schema that has to be updated.
     check("CVE-2021-34470", &[("15.1.2308.8", Partly)]);
     // Only an override could reopen it.
