@@ -1,6 +1,6 @@
 //! One server from observation to assessment: the order of judging, and what the answers are given from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::assessment::{
     Begin, BuildSpan, Coverage, Exposure, Finding, Mailbox, Persistence, ServerAssessment, Span, Verdict, WebShell,
@@ -26,6 +26,8 @@ pub(crate) struct Case<'a> {
     pub(crate) product: &'a dyn Product,
     pub(crate) rules: &'a [RuleFacts],
     pub(crate) campaigns: &'a [Campaign],
+    /// Other servers of the evidence on which something of a campaign was found, by campaign.
+    pub(crate) elsewhere: BTreeMap<String, BTreeSet<String>>,
     pub(crate) evidence: Option<Span>,
     pub(crate) spoken: Vec<Spoken>,
     pub(crate) builds: Vec<BuildSpan>,
@@ -91,8 +93,15 @@ fn judge<'a>(
         .filter(|one| one.proves() != Proves::Context)
         .filter_map(|one| one.finding.campaign.clone())
         .collect();
-    let ground =
-        Ground { product, builds: &builds, evidence: evidence.clone(), spoken: &spoken, bounds, found: &found };
+    let ground = Ground {
+        product,
+        builds: &builds,
+        evidence: evidence.clone(),
+        spoken: &spoken,
+        bounds,
+        is_exchange: is_exchange(&spoken, server),
+        found: &found,
+    };
     let windows = ground.windows(&observations.campaigns);
     let stitching = Stitching {
         name,
@@ -111,6 +120,7 @@ fn judge<'a>(
         product,
         rules: &observations.rules,
         campaigns: &observations.campaigns,
+        elsewhere: elsewhere(observations, name),
         evidence,
         builds,
         coverage: coverage::list(server, name, &observations.files),
@@ -126,6 +136,16 @@ fn judge<'a>(
         seen,
         chains,
     }
+}
+
+/// Event logs of Windows alone are those of any host; logs of Exchange among them, of requests or of setup, and web
+/// folders are not. Without any log nothing speaks against it.
+fn is_exchange(spoken: &[coverage::Spoken], server: &Server) -> bool {
+    let of_any_host = |one: &coverage::Spoken| {
+        let channel = one.source.part.as_deref().unwrap_or_default();
+        one.source.family == Family::Windows && !channel.starts_with("MSExchange")
+    };
+    spoken.is_empty() || server.web_folders_present || !spoken.iter().all(of_any_host)
 }
 
 /// Windows events and setup logs alone, without any log of requests, cannot show that nothing was asked.
@@ -183,6 +203,19 @@ fn exposed(window: &Window<'_>, verdict: Verdict) -> Exposure {
         covered: window.covered.clone(),
         uncovered: window.uncovered.clone(),
     }
+}
+
+/// On which other servers rules of a campaign found more than background.
+fn elsewhere(observations: &Observations, name: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (other, server) in observations.servers.iter().filter(|(other, _)| *other != name) {
+        let rules = server.sightings.iter().filter_map(|one| observations.rules.get(one.rule));
+        let telling = rules.filter(|rule| rule.proves != Proves::Context && !rule.indicator);
+        for campaign in telling.filter_map(|rule| rule.campaign.as_ref()) {
+            found.entry(campaign.clone()).or_default().insert(other.clone());
+        }
+    }
+    found
 }
 
 /// First and last record of a server.

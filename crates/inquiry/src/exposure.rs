@@ -49,6 +49,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) evidence: Option<Span>,
     pub(crate) spoken: &'a [Spoken],
     pub(crate) bounds: Bounds,
+    /// Something speaks for an Exchange server. Other hosts of the network have event logs, too.
+    pub(crate) is_exchange: bool,
     /// Campaigns of which something was found.
     pub(crate) found: &'a BTreeSet<String>,
 }
@@ -115,7 +117,8 @@ impl Ground<'_> {
             return None;
         }
         let Some(earliest) = self.builds.iter().min_by_key(|span| span.first_seen) else {
-            return (campaign.kind == CampaignKind::Vulnerability).then_some(Grounds::NoBuild);
+            let counts = campaign.kind == CampaignKind::Vulnerability && self.is_exchange;
+            return counts.then_some(Grounds::NoBuild);
         };
         let states: Vec<Openness> = self.builds.iter().map(|span| self.state(campaign, span)).collect();
         if states.contains(&Openness::Open) {
@@ -241,6 +244,7 @@ mod tests {
             evidence: Some(Span { from: crate::testing::at("2021-02-20"), until: crate::testing::at("2021-03-12") }),
             spoken: &coverage::spoken(&server, "EXC01", &[]),
             bounds: Bounds::default(),
+            is_exchange: true,
             found: &found,
         };
         let lines: String = ground

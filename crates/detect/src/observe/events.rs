@@ -30,6 +30,9 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, file: u32, tally: &mut Fil
         refused::record_event(&mut server.refused, event, origin);
     }
     plan.events(event, &mut |rule| {
+        if !plan.rule(rule).holds_at(event.time) {
+            return;
+        }
         let subject: Option<Cow<'_, [u8]>> =
             plan.rule(rule).subject_field.and_then(|field| plan.event_value(rule, field, event));
         server.sightings.record(&Hit {

@@ -169,6 +169,9 @@ impl<'p> Observer<'p> {
         };
         if let Some((rows, binding)) = &bound.rules {
             for rule in self.rules.iter().filter(|rule| rows.matches(**rule, binding, row)) {
+                if !self.plan.rule(*rule).holds_at(row.time) {
+                    continue;
+                }
                 let field = self.plan.rule(*rule).subject_field;
                 let subject = field.and_then(|field| rows.value(field, binding, row));
                 record(*rule, subject.as_deref());

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use model::assessment::PackIdentity;
 use model::campaign::{Campaign, Proves, RuleFacts, Stage};
-use model::{Family, WindowsEvent};
+use model::{Family, Utc, WindowsEvent};
 
 use self::events::EventPlan;
 use self::files::FilePlan;
@@ -55,6 +55,18 @@ pub struct Rule {
     /// The field whose value a hit is about; of a correlation, the field of the hits that it joins.
     pub subject_field: Option<FieldId>,
     pub(crate) detection: Option<Detection>,
+    /// Hits before and after are none: an indicator of 2021 says nothing in 2024.
+    pub(crate) between: (Option<Utc>, Option<Utc>),
+}
+
+impl Rule {
+    /// Whether a hit of that time counts.
+    #[must_use]
+    pub fn holds_at(&self, time: Option<Utc>) -> bool {
+        let (from, until) = self.between;
+        let Some(time) = time else { return true };
+        from.is_none_or(|from| from <= time) && until.is_none_or(|until| time <= until)
+    }
 }
 
 /// How a rule meets records.
@@ -267,7 +279,7 @@ impl Compiler {
         let route = Route::of(&syntax.logsource)?;
         let detection = Detection::compile(syntax, &mut self.names)?;
         let subject_field = rule.subject.as_deref().and_then(|subject| self.names.intern(subject));
-        let index = self.push(pack, rule, Rule { subject_field, detection: Some(detection) });
+        let index = self.push(pack, rule, Rule { subject_field, detection: Some(detection), ..Rule::default() });
         self.route(index, route);
         Ok(())
     }
@@ -295,7 +307,7 @@ impl Compiler {
         };
         let correlation = Correlation::compile(syntax, self.next(), &find)?;
         let subject_field = rule.subject.as_deref().and_then(|subject| self.names.intern(subject));
-        self.push(pack, rule, Rule { subject_field, detection: None });
+        self.push(pack, rule, Rule { subject_field, ..Rule::default() });
         self.correlations.push(correlation);
         Ok(())
     }
@@ -341,10 +353,10 @@ impl Compiler {
             }
             for ((kind, group), list) in lists {
                 let facts = indicator_facts(pack, kind, group);
-                for (route, detection) in patterns::of(kind, &list, &mut self.names) {
+                for (route, detection, between) in patterns::of(kind, &list, &mut self.names) {
                     let index = self.next();
                     self.facts.push(facts.clone());
-                    self.rules.push(Rule { subject_field: None, detection: Some(detection) });
+                    self.rules.push(Rule { subject_field: None, detection: Some(detection), between });
                     self.route(index, route);
                 }
                 if kind.is_looked_up() {

@@ -1,6 +1,8 @@
 //! Indicators that are searched for instead of looked up: user agents and host names, as detections over many values.
 
-use model::Family;
+use std::collections::BTreeMap;
+
+use model::{Family, Utc};
 use rsigma_parser::parse_sigma_yaml;
 
 use super::routes::{Route, Scope};
@@ -10,10 +12,26 @@ use crate::sigma::{Detection, FieldNames};
 /// Shorter ones would fit half of all records.
 const VALUE_BYTES_MIN: usize = 4;
 
-/// The detections for a list of indicators of one kind, and where each looks.
-pub(super) fn of(kind: IndicatorKind, list: &[&Indicator], names: &mut FieldNames) -> Vec<(Route, Detection)> {
-    let values = || list.iter().map(|one| one.value.as_str()).filter(|value| value.len() >= VALUE_BYTES_MIN);
-    let texts: Vec<(Route, String)> = match kind {
+/// Where to look, for what, and between which times a hit counts.
+pub(super) type Pattern = (Route, Detection, (Option<Utc>, Option<Utc>));
+
+/// The detections for a list of indicators of one kind: one for each place to look and each stretch of time.
+pub(super) fn of(kind: IndicatorKind, list: &[&Indicator], names: &mut FieldNames) -> Vec<Pattern> {
+    let mut by_time: BTreeMap<(Option<Utc>, Option<Utc>), Vec<&str>> = BTreeMap::new();
+    for one in list.iter().filter(|one| one.value.len() >= VALUE_BYTES_MIN) {
+        by_time.entry((one.from, one.until)).or_default().push(&one.value);
+    }
+    let mut patterns = Vec::new();
+    for (between, values) in by_time {
+        let found = texts(kind, &values).into_iter().filter_map(|(route, text)| Some((route, compile(&text, names)?)));
+        patterns.extend(found.map(|(route, detection)| (route, detection, between)));
+    }
+    patterns
+}
+
+fn texts(kind: IndicatorKind, values: &[&str]) -> Vec<(Route, String)> {
+    let values = || values.iter().copied();
+    match kind {
         IndicatorKind::UserAgent => vec![
             // IIS writes blanks as plus signs.
             (Route::Rows(Family::Iis), field("cs-user-agent", values().map(|value| value.replace(' ', "+")))),
@@ -24,8 +42,7 @@ pub(super) fn of(kind: IndicatorKind, list: &[&Indicator], names: &mut FieldName
             vec![(Route::Events(anywhere), keywords(values()))]
         }
         _ => Vec::new(),
-    };
-    texts.into_iter().filter_map(|(route, text)| Some((route, compile(&text, names)?))).collect()
+    }
 }
 
 fn compile(text: &str, names: &mut FieldNames) -> Option<Detection> {
@@ -94,5 +111,7 @@ mod tests {
         assert!(of(IndicatorKind::Ip, &[&ip], names).is_empty());
         let agent = indicator(IndicatorKind::UserAgent, "antSword/v2.1");
         assert_eq!(of(IndicatorKind::UserAgent, &[&agent], names).len(), 2);
+        let later = Indicator { from: Some(Utc(0)), ..agent.clone() };
+        assert_eq!(of(IndicatorKind::UserAgent, &[&agent, &later], names).len(), 4, "by time");
     }
 }

@@ -211,6 +211,14 @@ fn apart(case: &Case<'_>, campaign: &Campaign) -> String {
             list(&rules, NAMES_MAX)
         );
     }
+    if let Some(servers) = case.elsewhere.get(&campaign.id) {
+        let servers: Vec<&String> = servers.iter().collect();
+        return format!(
+            "{label} is another intrusion: nothing of its own was found on this server, but on {}: answer it there, and \
+             ask which accounts of that host were used here.",
+            list(&servers, NAMES_MAX)
+        );
+    }
     let sources: BTreeSet<&str> = campaign
         .needs
         .iter()
