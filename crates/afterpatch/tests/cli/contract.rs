@@ -203,7 +203,8 @@ fn every_record_can_be_opened_in_the_evidence() {
                 shown += usize::from(stands_in_its_file(name, evidence, record));
             }
         }
-        assert!(shown > 0 || assessed.findings().is_empty() || assessed.findings().is_empty(), "{name}");
+        // Background may stand in files that are no logs.
+        assert!(shown > 0 || assessed.findings_beyond(&["context"]).is_empty(), "{name}");
     }
 }
 
