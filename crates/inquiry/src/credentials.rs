@@ -34,6 +34,13 @@ const MUCH_BYTES: u64 = 50_000_000;
 const MUCH_TIMES: u64 = 5;
 /// More would bury the rest.
 const NEW_CLIENTS_MAX: usize = 20;
+/// A client that appears so soon after a password became known may be the attacker's own.
+const NEWCOMER_SECS: i64 = 7 * 86_400;
+/// So much is a mailbox and no day's mail.
+const BULK_BYTES: u64 = 10_000_000;
+/// What the client that read mail is, in words.
+const SPRAYER: &str = "a client that tried many passwords";
+const NEWCOMER: &str = "a client that appeared once the password was known";
 /// Names in one sentence.
 const NAMES_MAX: usize = 6;
 
@@ -49,6 +56,8 @@ struct Spraying<'a> {
     failed: usize,
     logons: Vec<&'a Logon>,
     mail: Vec<&'a MailUse>,
+    /// Mail read in bulk under a sprayed account by a client that appeared once the password was known.
+    later: Vec<&'a MailUse>,
 }
 
 /// What was found, in no order.
@@ -58,7 +67,8 @@ pub(crate) fn findings(material: &Material<'_>) -> Vec<Seen> {
     for one in &sprayers {
         seen.push(spraying(material, one));
         seen.extend(one.logons.iter().map(|logon| logged_on(material, one, logon)));
-        seen.extend(mail_read(material, one));
+        seen.extend(mail_read(material, &one.mail, one.refused.first, SPRAYER));
+        seen.extend(mail_read(material, &one.later, one.refused.first, NEWCOMER));
     }
     let named: BTreeSet<&str> = sprayers.iter().map(|one| one.refused.client.as_str()).collect();
     seen.extend(new_clients(material, &named));
@@ -71,7 +81,7 @@ pub(crate) fn wanted(server: &Server) -> Vec<&EvidenceRecord> {
     for one in sprayers(server) {
         records.extend(&one.refused.evidence);
         records.extend(one.logons.iter().flat_map(|logon| &logon.evidence));
-        records.extend(one.mail.iter().flat_map(|mail| &mail.evidence));
+        records.extend(one.mail.iter().chain(&one.later).flat_map(|mail| &mail.evidence));
     }
     records.extend(candidates(server).into_iter().flat_map(|(logon, _)| &logon.evidence));
     records
@@ -97,9 +107,39 @@ fn sprayers(server: &Server) -> Vec<Spraying<'_>> {
         let logons: Vec<&Logon> = own.iter().copied().filter(|logon| after(logon.last)).collect();
         let same_client = server.mail.iter().filter(|mail| mail.client == refused.client);
         let mail = same_client.filter(|mail| after(mail.last) && inside.contains(&person(&mail.account))).collect();
-        sprayers.push(Spraying { refused, failed, logons, mail });
+        let later = later(server, &between, &logons, &refused.client);
+        sprayers.push(Spraying { refused, failed, logons, mail, later });
     }
     sprayers
+}
+
+/// Mail read in bulk by clients that these accounts never used before the password was known. A telephone changes its
+/// address every day, but does not fetch a whole mailbox from each.
+fn later<'s>(server: &'s Server, between: &InBetween, stolen: &[&Logon], sprayer: &str) -> Vec<&'s MailUse> {
+    let mut since: BTreeMap<String, Utc> = BTreeMap::new();
+    for logon in stolen {
+        let known = since.entry(person(&logon.account)).or_insert(logon.first);
+        *known = logon.first.min(*known);
+    }
+    let appeared = |account: &str, client: &str| {
+        let own = server.logons.iter().filter(|logon| logon.client == client && person(&logon.account) == account);
+        own.map(|logon| logon.first).min()
+    };
+    let is_bulk = |mail: &&MailUse| {
+        let account = person(&mail.account);
+        let others =
+            server.mail.iter().filter(|other| other.client != mail.client && person(&other.account) == account);
+        let elsewhere = others.map(|other| other.bytes).max().unwrap_or(0);
+        mail.bytes >= BULK_BYTES && mail.bytes >= elsewhere.saturating_mul(MUCH_TIMES)
+    };
+    let is_newcomer = |mail: &&MailUse| {
+        let account = person(&mail.account);
+        let Some(known) = since.get(&account) else { return false };
+        let appeared = appeared(&account, &mail.client).unwrap_or(mail.first);
+        let soon = (0..=NEWCOMER_SECS).contains(&appeared.secs_since(*known));
+        soon && mail.client != sprayer && between.joins(&mail.client) && crate::clients::is_public(&mail.client)
+    };
+    server.mail.iter().filter(is_newcomer).filter(is_bulk).collect()
 }
 
 fn spraying(material: &Material<'_>, one: &Spraying<'_>) -> Seen {
@@ -153,11 +193,11 @@ fn logged_on(material: &Material<'_>, one: &Spraying<'_>, logon: &Logon) -> Seen
     seen(material, finding, &logon.evidence)
 }
 
-/// One finding per mailbox that such a client read.
-fn mail_read(material: &Material<'_>, one: &Spraying<'_>) -> Vec<Seen> {
-    let mut by_mailbox: BTreeMap<String, Vec<&MailUse>> = BTreeMap::new();
-    for mail in &one.mail {
-        by_mailbox.entry(person(&mail.mailbox)).or_default().push(mail);
+/// One finding per client and mailbox.
+fn mail_read(material: &Material<'_>, mail: &[&MailUse], since: Utc, who: &str) -> Vec<Seen> {
+    let mut by_mailbox: BTreeMap<(String, &str), Vec<&MailUse>> = BTreeMap::new();
+    for mail in mail {
+        by_mailbox.entry((person(&mail.mailbox), &mail.client)).or_default().push(mail);
     }
     let found = |uses: Vec<&MailUse>| {
         let first = uses.first()?;
@@ -165,7 +205,7 @@ fn mail_read(material: &Material<'_>, one: &Spraying<'_>) -> Vec<Seen> {
         let bytes = uses.iter().map(|mail| mail.bytes).max().unwrap_or(0);
         let said = Said {
             rule: MAIL_RULE,
-            title: "A mailbox read from a client that tried many passwords".to_owned(),
+            title: format!("A mailbox read from {who}"),
             reason: format!(
                 "{} was opened as {} from {}, {} bytes were sent.",
                 name(&first.mailbox),
@@ -179,7 +219,7 @@ fn mail_read(material: &Material<'_>, one: &Spraying<'_>) -> Vec<Seen> {
             proves: Proves::Theft,
         };
         let mut finding = own_finding(material.name, said);
-        finding.time = uses.iter().map(|mail| mail.first.max(one.refused.first)).min();
+        finding.time = uses.iter().map(|mail| mail.first.max(since)).min();
         finding.last = uses.iter().map(|mail| mail.last).max();
         finding.count = uses.iter().map(|mail| mail.requests).max().unwrap_or(1);
         finding.client = Some(first.client.clone());
@@ -341,6 +381,31 @@ mod tests {
         assert_eq!(server.incidents[0].entry, Entry::Credentials);
         assert_eq!(server.mailboxes[0].mailbox, "user03@contoso.example");
         assert!(server.answers.entry.answer.contains("password"), "{}", server.answers.entry.answer);
+    }
+
+    #[test]
+    fn the_thief_may_come_from_elsewhere() {
+        let mut builder = Builder::new().covered();
+        builder.server().refused = vec![refused(SPRAYER, 12)];
+        builder.server().logons = vec![
+            logon("CONTOSO\\user03", "192.0.2.10", at("2021-01-10")),
+            logon("CONTOSO\\user03", SPRAYER, at("2021-02-20T02:10:00Z")),
+            logon("user03", "198.51.100.77", at("2021-02-21")),
+        ];
+        builder.server().mail = vec![
+            mail("user03", "192.0.2.10", 1_000_000, "2021-01-10"),
+            mail("user03", "198.51.100.77", 60_000_000, "2021-02-21"),
+        ];
+        let assessment = builder.assess();
+        let server = &assessment.servers[0];
+        assert_eq!(server.incidents[0].clients, ["198.51.100.77", SPRAYER]);
+        let mailboxes: Vec<(&str, u64)> =
+            server.mailboxes.iter().map(|one| (one.mailbox.as_str(), one.bytes)).collect();
+        assert_eq!(mailboxes, [("user03@contoso.example", 60_000_000)]);
+        // Days after, or little mail: the owner's telephone.
+        builder.server().logons[2].first = at("2021-03-05");
+        builder.server().mail[1].first = at("2021-03-05");
+        assert!(builder.assess().servers[0].mailboxes.is_empty());
     }
 
     #[test]

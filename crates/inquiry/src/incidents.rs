@@ -109,7 +109,10 @@ impl Stitching<'_> {
         let ids = one.request_ids.iter().map(|id| format!("request {id}"));
         let pages =
             one.pages.iter().filter(|page| !self.product.is_known_page(page)).map(|page| format!("page {page}"));
-        client.into_iter().chain(ids).chain(pages).collect()
+        // Whoever uses a password that was guessed belongs to the one who guessed it.
+        let stolen = one.finding.account.as_deref().filter(|_| by_password(one) && one.is_proof());
+        let account = stolen.map(|account| format!("account {}", credentials::person(account)));
+        client.into_iter().chain(ids).chain(pages).chain(account).collect()
     }
 
     /// A page that is written right after the exploit request of one attacker, and of no other, is that attacker's page,

@@ -47,7 +47,7 @@ const BY_WORD: [(&str, &str); 12] = [
 /// By kind and name.
 pub(crate) fn list(seen: &[Seen]) -> Vec<Persistence> {
     let mut kinds: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-    for one in seen.iter().filter(|one| one.proves() == Proves::Persistence && one.pages.is_empty()) {
+    for one in seen.iter().filter(|one| stays(one)) {
         let Some(kind) = kind(one) else { continue };
         let name = one.finding.subject.as_deref().unwrap_or(&one.finding.title);
         kinds.entry((kind, name)).or_default().push(one.finding.id.clone());
@@ -58,6 +58,16 @@ pub(crate) fn list(seen: &[Seen]) -> Vec<Persistence> {
         findings,
     };
     kinds.into_iter().map(line).collect()
+}
+
+fn stays(one: &Seen) -> bool {
+    one.proves() == Proves::Persistence && (one.pages.is_empty() || is_changed_logon_page(one))
+}
+
+/// A genuine page that was changed so that it gives passwords away: no web shell, though it is a page.
+pub(crate) fn is_changed_logon_page(one: &Seen) -> bool {
+    let technique = |known: &String| known.starts_with("T1056") || known.starts_with("T1556");
+    one.proves() == Proves::Persistence && one.finding.attack.iter().any(technique)
 }
 
 /// The kind of what a finding speaks of; `None` for web shells whose path no record names, and for their use.

@@ -9,6 +9,7 @@ use model::{Family, Utc};
 
 use crate::findings::{Material, Seen, UNKNOWN_FILE_RULE, file_key};
 use crate::pages::{drives, scanners};
+use crate::persistence::is_changed_logon_page;
 
 /// All web shells of a server, by path.
 pub(crate) fn list(material: &Material<'_>, seen: &[Seen]) -> Vec<WebShell> {
@@ -31,7 +32,9 @@ pub(crate) fn list(material: &Material<'_>, seen: &[Seen]) -> Vec<WebShell> {
 /// Something left, driven or removed; not what is mere background.
 fn speaks_of_a_shell(one: &Seen) -> bool {
     let telling = one.proves() != Proves::Context || one.finding.rule == UNKNOWN_FILE_RULE;
-    telling && matches!(one.finding.stage, Stage::Foothold | Stage::Control | Stage::Cleanup)
+    telling
+        && !is_changed_logon_page(one)
+        && matches!(one.finding.stage, Stage::Foothold | Stage::Control | Stage::Cleanup)
 }
 
 /// What the server's pages and files say, by page.

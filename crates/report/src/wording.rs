@@ -3,7 +3,9 @@
 //! The words clean, safe and guaranteed are never used: what is not found is "not found in the material examined".
 
 use model::Utc;
-use model::assessment::{Assessment, Confidence, Entry, Exposure, Grounds, IncidentOutcome, ServerAssessment, Verdict};
+use model::assessment::{
+    Assessment, Confidence, Entry, Exposure, Grounds, Incident, IncidentOutcome, ServerAssessment, Verdict,
+};
 use model::campaign::{Proves, Stage};
 use model::file::Kind;
 
@@ -209,6 +211,13 @@ pub(crate) fn campaign_name<'a>(server: &'a ServerAssessment, id: &'a str) -> &'
         None if id == "unknown" => "no campaign known to this version",
         None => id,
     }
+}
+
+/// Incidents by how far they got, the earliest of equals first.
+pub(crate) fn furthest_first(incidents: &[Incident]) -> Vec<&Incident> {
+    let mut sorted: Vec<&Incident> = incidents.iter().collect();
+    sorted.sort_by_key(|incident| std::cmp::Reverse(incident.outcome));
+    sorted
 }
 
 /// What the line of an exposure is called.

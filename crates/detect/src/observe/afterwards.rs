@@ -3,7 +3,7 @@
 use model::observation::{EvidenceRecord, Observations, PageUse, Server, Sighting};
 use model::{Family, Source, Utc};
 
-use crate::pack::IndicatorKind;
+use crate::pack::{Indicator, IndicatorKind};
 use crate::plan::{Plan, RuleIndex};
 use crate::sigma::correlation::CorrelationHit;
 
@@ -61,26 +61,34 @@ fn correlations(plan: &Plan, name: &str, server: &Server) -> Vec<Sighting> {
     plan.correlate(&hits).into_iter().filter_map(|group| chain((group.rule, group.hits))).collect()
 }
 
-/// A page that is not Exchange's own and bears a name that was seen in a campaign.
+/// A page that is not Exchange's own, was there, and bears a name that was seen in a campaign. Scanners ask for all such
+/// names; that they are not there is no trace of the campaign.
 fn page_indicators(plan: &Plan, page: &PageUse) -> Vec<Sighting> {
+    if page.answered == 0 {
+        return Vec::new();
+    }
     let name = page.page.rsplit('/').next().unwrap_or(&page.page);
     let indicators = plan.indicators();
     let by_url = indicators.find(IndicatorKind::Url, &page.page).iter();
     let by_name = indicators.find(IndicatorKind::FileName, name).iter();
-    let mut rules: Vec<RuleIndex> = by_url.chain(by_name).map(|(rule, _)| *rule).collect();
+    let in_time = |indicator: &Indicator| {
+        indicator.from.is_none_or(|from| from <= page.last) && indicator.until.is_none_or(|until| page.first <= until)
+    };
+    let mut rules: Vec<RuleIndex> =
+        by_url.chain(by_name).filter(|(_, indicator)| in_time(indicator)).map(|(rule, _)| *rule).collect();
     rules.sort_unstable();
     rules.dedup();
     let sighting = |rule: RuleIndex| Sighting {
         rule: rule.at(),
         source: Source::whole(Family::Iis),
-        first: Some(page.first),
-        last: Some(page.last),
-        count: page.requests,
+        first: page.first_answered.or(Some(page.first)),
+        last: page.last_answered.or(Some(page.last)),
+        count: page.answered,
         client: Some(page.client.clone()),
         subject: Some(page.page.clone()),
         account: page.account.clone(),
         bytes: 0,
-        status: if page.answered > 0 { Some(200) } else { None },
+        status: Some(200),
         request_ids: Vec::new(),
         evidence: page.evidence.clone(),
     };

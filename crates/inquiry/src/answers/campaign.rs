@@ -36,7 +36,8 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         .collect();
     sentences.extend(indicators_alone(case));
     if !unknown_chains.is_empty() {
-        sentences.push(format!("{} fits no campaign known to this version.", list(&unknown_chains, NAMES_MAX)));
+        let fits = if unknown_chains.len() == 1 { "fits" } else { "fit" };
+        sentences.push(format!("{} {fits} no campaign known to this version.", list(&unknown_chains, NAMES_MAX)));
     }
     if sentences.is_empty() {
         sentences.push("Nothing was found that could be compared with a campaign.".to_owned());

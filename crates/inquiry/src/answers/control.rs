@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use model::Family;
 use model::assessment::{Answer, Confidence};
 use model::campaign::{Proves, Stage};
 
@@ -21,12 +22,16 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
     let control =
         case.having(|one| one.is_proof() && (one.finding.stage == Stage::Control || one.proves() == Proves::Execution));
     let mut sentences: Vec<String> =
-        case.chains.iter().take(CHAINS_MAX).filter_map(|chain| whence(case, chain)).collect();
-    let ran = case.having(|one| one.proves() == Proves::Execution);
+        case.chains.iter().filter_map(|chain| whence(case, chain)).take(CHAINS_MAX).collect();
+    let ran = case.having(|one| one.proves() == Proves::Execution && one.family != Family::File);
+    let traces = case.having(|one| one.proves() == Proves::Execution && one.family == Family::File);
     if !ran.is_empty() {
         sentences.push(format!("What ran: {}.", commands(&ran)));
-    } else if !control.is_empty() {
+    } else if !control.is_empty() && traces.is_empty() {
         sentences.push("Which commands ran is not recorded: the content of POST requests is in no log.".to_owned());
+    }
+    if !traces.is_empty() {
+        sentences.push(format!("Files that show what ran: {}.", commands(&traces)));
     }
     if control.is_empty() {
         sentences.insert(0, "No use of a foothold is seen in this evidence.".to_owned());
@@ -89,7 +94,7 @@ fn commands(ran: &[&Seen]) -> String {
     let hidden = words.len().saturating_sub(COMMANDS_MAX);
     words.truncate(COMMANDS_MAX);
     if hidden > 0 {
-        words.push(format!("{} in the findings", count(hidden as u64, "more command")));
+        words.push(format!("{} more in the findings", crate::wording::number(hidden as u64)));
     }
     words.join("; ")
 }

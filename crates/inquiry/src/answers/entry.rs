@@ -1,6 +1,6 @@
 //! Stolen password or vulnerability, and which? From the chain, and from who was logged on before it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::assessment::{Answer, Confidence, Entry, IncidentOutcome};
 use model::campaign::{Proves, Stage};
@@ -105,9 +105,12 @@ fn odd_clients(case: &Case<'_>) -> String {
 fn with_a_password(case: &Case<'_>, chain: &Chain) -> String {
     let sprayed = |one: &&Seen| one.finding.rule.starts_with(credentials::RULES) && one.is_proof();
     let members = || chain.members.iter().filter_map(|index| case.seen.get(*index));
-    let accounts: BTreeSet<&str> = members().filter(sprayed).filter_map(|one| one.finding.account.as_deref()).collect();
+    let mut accounts: BTreeMap<String, &str> = BTreeMap::new();
+    for account in members().filter(sprayed).filter_map(|one| one.finding.account.as_deref()) {
+        accounts.entry(credentials::person(account)).or_insert(account);
+    }
     if !accounts.is_empty() {
-        let accounts: Vec<&str> = accounts.into_iter().collect();
+        let accounts: Vec<&str> = accounts.into_values().collect();
         return format!(
             "With a stolen or guessed password: {} tried the passwords of many accounts and logged on as {}. No exploit \
              request of this client is seen.",

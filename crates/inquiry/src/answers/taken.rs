@@ -36,6 +36,13 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
     if sentences.is_empty() {
         sentences.push("No access to mail and no gathering of other data is seen in this evidence.".to_owned());
     }
+    if case.persistence.iter().any(|one| one.kind == "logon-page") {
+        sentences.push(
+            "Passwords: the logon page was changed so that it gives them away; treat every password that was typed into \
+             it since as known to the attacker."
+                .to_owned(),
+        );
+    }
     sentences.extend(settings(case));
     let confidence = if taken.is_empty() { Confidence::None } else { sureness(&taken) };
     said(sentences.join(" "), confidence, &taken, unknown(case, &taken))

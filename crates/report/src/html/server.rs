@@ -225,7 +225,7 @@ fn incidents(page: &Page<'_>, place: usize, server: &ServerAssessment) -> Markup
         "Incidents",
         Some(lead),
         html! {
-            @for found in server.incidents.iter().take(INCIDENTS_MAX) { (incident(page, server, found)) }
+            @for found in wording::furthest_first(&server.incidents).into_iter().take(INCIDENTS_MAX) { (incident(page, server, found)) }
             (more(server.incidents.len(), INCIDENTS_MAX))
         },
     )
