@@ -17,7 +17,8 @@ use crate::wording::{list, name, number};
 
 /// The rule ids of what is found here begin with this.
 pub(crate) const RULES: &str = "observer/password-";
-const SPRAYING_RULE: &str = "observer/password-spraying";
+/// One client, many accounts.
+pub(crate) const SPRAYING_RULE: &str = "observer/password-spraying";
 const LOGON_RULE: &str = "observer/password-logon-after-spraying";
 const MAIL_RULE: &str = "observer/password-mail-after-spraying";
 /// A client that is worth asking the owner about.

@@ -209,7 +209,12 @@ fn proven_words(case: &Case<'_>) -> String {
     }
     let has = |level: Proves| case.seen.iter().any(|one| one.proves() == level);
     if shells == 0 && has(Proves::Persistence) {
-        parts.push("something was left behind".to_owned());
+        let kinds: BTreeSet<&str> = case.persistence.iter().map(|one| one.kind.as_str()).collect();
+        let kinds: Vec<&str> = kinds.into_iter().filter(|kind| *kind != "other").collect();
+        parts.push(match kinds.as_slice() {
+            [] => "something was left behind".to_owned(),
+            kinds => format!("{} left behind", list(kinds, 3)),
+        });
     }
     if has(Proves::Execution) {
         parts.push("commands ran".to_owned());

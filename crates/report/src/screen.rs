@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use model::assessment::{Assessment, Exposure, ServerAssessment, Verdict};
 
 use crate::hostile::{ForTerminal, columns};
-use crate::wording::{self, Share, count, headline, steps};
+use crate::wording::{self, Share, count, headline, steps, was_open, worst_exposures_first};
 
 /// Servers that are named when there are many.
 const SERVERS_MAX: usize = 10;
@@ -82,7 +82,7 @@ impl Screen {
         if server.exposure.is_empty() {
             self.item("-", "No campaign applies to a build that was seen.");
         }
-        for exposure in server.exposure.iter().take(CAMPAIGNS_MAX) {
+        for exposure in worst_exposures_first(server).into_iter().take(CAMPAIGNS_MAX) {
             self.exposure(exposure);
         }
         if server.exposure.len() > CAMPAIGNS_MAX {
@@ -120,6 +120,14 @@ impl Screen {
     }
 
     fn exposure(&mut self, exposure: &Exposure) {
+        if !was_open(exposure) {
+            let verdict = exposure.verdict.word();
+            self.item(
+                "-",
+                &format!("{:.40}: {verdict}, listed because of what was found", ForTerminal(&exposure.campaign_name)),
+            );
+            return;
+        }
         let from = date(&exposure.from.to_string());
         let open = match exposure.until {
             Some(until) => format!("open {from} to {}", date(&until.to_string())),

@@ -220,6 +220,18 @@ pub(crate) fn furthest_first(incidents: &[Incident]) -> Vec<&Incident> {
     sorted
 }
 
+/// A build that ran was open to it, or may have been; otherwise it is listed only because something of it was found.
+pub(crate) fn was_open(exposure: &Exposure) -> bool {
+    exposure.grounds != Grounds::FindingsOnly
+}
+
+/// Exposures with the worst verdict first, then in their order.
+pub(crate) fn worst_exposures_first(server: &ServerAssessment) -> Vec<&Exposure> {
+    let mut sorted: Vec<&Exposure> = server.exposure.iter().collect();
+    sorted.sort_by_key(|exposure| exposure.verdict);
+    sorted
+}
+
 /// What the line of an exposure is called.
 pub(crate) fn window(exposure: &Exposure) -> String {
     match exposure.grounds {

@@ -111,11 +111,15 @@ fn with_a_password(case: &Case<'_>, chain: &Chain) -> String {
     }
     if !accounts.is_empty() {
         let accounts: Vec<&str> = accounts.into_values().collect();
+        let guessed = members().filter(|one| one.finding.rule == credentials::SPRAYING_RULE);
+        let sprayers: BTreeSet<&str> = guessed.filter_map(|one| one.finding.client.as_deref()).collect();
+        let sprayers: Vec<&str> = sprayers.into_iter().collect();
         return format!(
-            "With a stolen or guessed password: {} tried the passwords of many accounts and logged on as {}. No exploit \
-             request of this client is seen.",
-            list(&chain.incident.clients, NAMES_MAX),
-            list(&accounts, NAMES_MAX)
+            "With a stolen or guessed password: {} tried the passwords of many accounts, and {} was used afterwards from \
+             {}. No exploit request of this chain is seen.",
+            list(&sprayers, NAMES_MAX),
+            list(&accounts, NAMES_MAX),
+            list(&chain.incident.clients, NAMES_MAX)
         );
     }
     let accounts = logons_before(case, chain);

@@ -20,7 +20,8 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
     if !case.persistence.is_empty() {
         let names: Vec<String> =
             case.persistence.iter().map(|one| format!("{} {}", one.kind, name(&one.name))).collect();
-        sentences.push(format!("Beside web shells: {}.", list(&names, NAMES_MAX)));
+        let opening = if case.web_shells.is_empty() { "Left behind" } else { "Beside web shells" };
+        sentences.push(format!("{opening}: {}.", list(&names, NAMES_MAX)));
     }
     if sentences.is_empty() {
         sentences.push(if left.is_empty() {

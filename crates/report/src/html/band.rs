@@ -153,7 +153,8 @@ fn domain(server: &ServerAssessment, findings: &[&Finding]) -> Option<(Utc, Utc)
 
 fn lanes<'a>(server: &'a ServerAssessment, findings: &[&Finding]) -> Vec<Lane<'a>> {
     let mut lanes = vec![Lane { label: "Build".to_owned(), kind: LaneKind::Builds }];
-    for exposure in server.exposure.iter().take(WINDOWS_MAX) {
+    let windows = wording::worst_exposures_first(server).into_iter().filter(|exposure| wording::was_open(exposure));
+    for exposure in windows.take(WINDOWS_MAX) {
         lanes.push(Lane { label: wording::window(exposure), kind: LaneKind::Window(exposure) });
     }
     for source in main_sources(server) {
@@ -219,6 +220,7 @@ fn description(server: &ServerAssessment, findings: &[&Finding]) -> String {
     let windows: Vec<String> = server
         .exposure
         .iter()
+        .filter(|exposure| wording::was_open(exposure))
         .take(WINDOWS_MAX)
         .map(|exposure| {
             let until = exposure.until.map_or_else(|| "now, as far as the evidence goes".to_owned(), wording::time);
@@ -357,6 +359,7 @@ fn fixes(axis: Axis, server: &ServerAssessment, bottom: i64) -> Markup {
     let mut times: Vec<(Utc, &str)> = server
         .exposure
         .iter()
+        .filter(|exposure| wording::was_open(exposure))
         .take(WINDOWS_MAX)
         .filter_map(|exposure| Some((exposure.until?, exposure.campaign_name.as_str())))
         .filter(|(time, _)| axis.holds(*time))
@@ -486,7 +489,7 @@ fn as_table(server: &ServerAssessment, findings: &[&Finding]) -> Markup {
             @for build in server.builds.iter().take(SPANS_MAX) {
                 (row(&format!("Build {} ({})", build.build, build.update), Some(build.first_seen), Some(build.last_seen), &build.product))
             }
-            @for exposure in &server.exposure {
+            @for exposure in server.exposure.iter().filter(|exposure| wording::was_open(exposure)) {
                 (row(&wording::window(exposure), Some(exposure.from), exposure.until, &exposure.until_basis))
                 @for span in exposure.covered.iter().take(SPANS_MAX) {
                     (row(&format!("{}: covered", exposure.campaign_name), Some(span.from), Some(span.until), &span.sources.join(", ")))

@@ -116,16 +116,22 @@ fn exposures(server: &ServerAssessment) -> Markup {
         None,
         &columns,
         html! {
-            @for exposure in &server.exposure {
+            @for exposure in wording::worst_exposures_first(server) {
+                @let was_open = wording::was_open(exposure);
                 tr {
                     th scope="row" { (ForHtml(&exposure.campaign_name)) small { (ForHtml(&exposure.cves.join(", "))) } }
                     td { (verdict(exposure.verdict)) }
-                    td { (moment(Some(exposure.from))) small { (ForHtml(&exposure.from_basis)) } }
                     td {
-                        @if exposure.until.is_some() { (moment(exposure.until)) } @else { "still open" }
+                        @if was_open { (moment(Some(exposure.from))) } @else { "not shown to be open" }
+                        small { (ForHtml(&exposure.from_basis)) }
+                    }
+                    td {
+                        @if !was_open { "–" }
+                        @else if exposure.until.is_some() { (moment(exposure.until)) }
+                        @else { "still open" }
                         small { (ForHtml(&exposure.until_basis)) }
                     }
-                    td { (Share::of(exposure).words()) }
+                    td { @if was_open { (Share::of(exposure).words()) } @else { "–" } }
                 }
             }
         },
