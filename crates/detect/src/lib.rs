@@ -7,3 +7,4 @@ pub mod observe;
 pub mod pack;
 pub mod plan;
 pub mod sigma;
+pub mod yara;

@@ -182,7 +182,7 @@ impl Reading<'_> {
         facts: &FileFacts,
     ) -> (Result, Hashes) {
         let mut content = head;
-        let wanted = !matches!(kind, Kind::Other | Kind::Container);
+        let wanted = !matches!(kind, Kind::Other | Kind::Container) || self.plan.has_yara();
         let missing = if wanted { CONTENT_BYTES_MAX.saturating_sub(content.len()) as u64 } else { 0 };
         let mut outcome = (&mut stream).take(missing).read_to_end(&mut content).map(|_| ());
         let asked = self.plan.indicators().has(IndicatorKind::Sha1) || self.plan.indicators().has(IndicatorKind::Md5);
@@ -202,11 +202,13 @@ impl Reading<'_> {
         self.pool.bytes_read.fetch_add(content.len() as u64, Ordering::Relaxed);
         let interrupted = self.pool.is_interrupted();
         let hashes = stream.finish(!interrupted);
+        let shown = !matches!(kind, Kind::Other | Kind::Container);
+        let bytes = if self.plan.has_yara() { content.clone() } else { Vec::new() };
         let head = content.get(..HEAD_BYTES.min(content.len())).unwrap_or_default().to_vec();
         if encoding.is_utf16() {
             content = decode_utf16(&content, encoding == Encoding::Utf16Be);
         }
-        let shown: &[u8] = if wanted { &content } else { &[] };
+        let shown: &[u8] = if shown { &content } else { &[] };
         let (elements, damage) = match kind {
             Kind::Configuration => formats::config::read(&content),
             _ => Default::default(),
@@ -220,12 +222,14 @@ impl Reading<'_> {
             md5: md5.as_deref(),
             head: &head,
             content: shown,
+            bytes: &bytes,
             elements: &elements,
         };
         let mut tally = observe_file(self.plan, facts, &file);
-        // Elements are no lines and no records; what could not be read is told all the same.
-        let lines = Lines { rejected: damage.len() as u64, ..Lines::default() };
         damage.into_iter().for_each(|reject| tally.reject(reject));
+        // Elements are no lines and no records; what could not be read is told all the same.
+        let rejected = tally.rejects.values().map(|(count, _, _)| count).sum();
+        let lines = Lines { rejected, ..Lines::default() };
         let problem = match outcome {
             Err(error) => Some(Outcome::Unreadable(error.kind().to_string())),
             Ok(()) => interrupted.then_some(Outcome::Interrupted),

@@ -16,7 +16,6 @@ use serde::Serialize;
 use super::cases::Bench;
 use super::open::{self, Opened};
 use super::place::{Place, first_line};
-use super::yara;
 use crate::cli::{CheckOptions, Listing};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -215,7 +214,6 @@ impl Check<'_> {
             self.campaign(campaign);
         }
         self.indicators();
-        self.yara();
         self.doubles();
         let pack = self.pack;
         for rule in pack.rules() {
@@ -308,21 +306,6 @@ impl Check<'_> {
         let placed: Vec<_> =
             problems.into_iter().map(|(weight, at, what, hint)| (weight, place(at), what, hint)).collect();
         placed.into_iter().for_each(|(weight, place, what, hint)| self.add(weight, place, what, hint));
-    }
-
-    fn yara(&mut self) {
-        let files = yara::files(self.opened);
-        let Some(engine) = yara::engine() else {
-            if !files.is_empty() {
-                let what =
-                    format!("{} YARA files are kept and NOT run: this program has no engine for them", files.len());
-                self.add(Weight::Note, Place::of(self.opened, "yara/", None), what, "");
-            }
-            return;
-        };
-        for (path, line, reason) in engine.refusals(&files) {
-            self.add(Weight::Error, Place::of(self.opened, &path, line), reason, "the file is not run");
-        }
     }
 
     /// Rules of this pack that test what another rule tests.
@@ -565,7 +548,7 @@ mod tests {
                 "type,value,confidence,from,until,note,source\nip,999,low,,,,\n".to_owned(),
                 "error: x/p/indicators.csv:2: `999` is no ip",
             ),
-            ("yara/a.yar", "rule x {}".to_owned(), "note: x/p/yara/: 1 YARA files are kept and NOT run"),
+            ("yara/a.yar", "rule x { condition: true }\nrule y {}".to_owned(), "error: x/p/yara/a.yar:2: "),
         ] {
             let found = found(&[(file, &text)]);
             assert!(found.text().contains(told), "{told}\n{}", found.text());

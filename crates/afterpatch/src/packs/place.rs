@@ -43,8 +43,9 @@ impl Place {
         let Some((pack, name)) = pack_of(opened, &refusal.rule) else {
             return Self { file: refusal.rule.clone(), line: None };
         };
-        if let Some(line) = name.strip_prefix("indicators.csv:") {
-            return Self::of(pack, "indicators.csv", line.parse().ok());
+        // Of lists and of YARA files the line is part of the name.
+        if let Some((file, line)) = name.rsplit_once(':').filter(|(file, _)| pack.file(file).is_some()) {
+            return Self::of(pack, file, line.parse().ok());
         }
         let file = if pack.file(name).is_some() { name.to_owned() } else { file_of_rule(pack, name) };
         let line = pack.text(&file).and_then(|text| line_of(text, &refusal.reason));
@@ -98,6 +99,7 @@ mod tests {
             file("pack.toml", "id = \"p\"\nshoe = 44\n"),
             file("rules/one.yml", "title: t\ndetection:\n  s:\n    a|odd: b\n"),
             file("rules/two.yaml", "title: t\n"),
+            file("indicators.csv", "type\n"),
         ];
         let pack = Opened { files: PackFiles { id: "p".into(), files }, place: "x/p".into(), origin: Origin::Folder };
         Place::of_refusal(&[pack], &Refusal { rule: rule.into(), reason: reason.into() }).to_string()

@@ -202,7 +202,7 @@ impl Shown<'_> {
         page.heading(&format!("Indicators ({})", self.pack.indicators().len()));
         page.paragraph(if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }.as_str());
         let yara: Vec<&str> = yara::files(self.opened).iter().map(|(path, _)| *path).collect();
-        page.list("YARA files, kept and not run", &yara);
+        page.list("YARA files", &yara);
         if let Some(readme) = self.opened.text("README.md") {
             page.heading("README.md");
             page.quote(readme);

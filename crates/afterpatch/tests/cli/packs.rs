@@ -395,7 +395,7 @@ fn files_of_others_become_a_pack() {
     assert!(rule.contains("afterpatch.stage.foothold, afterpatch.proves.context, attack.persistence"), "{rule}");
     let check = afterpatch(&["packs", "check", text(&output)]);
     assert_eq!(check.status, 0, "{}", check.stdout);
-    assert!(check.stdout.contains("warning: ") && check.stdout.contains("kept and NOT run"), "{}", check.stdout);
+    assert!(check.stdout.contains("warning: ") && check.stdout.contains("errors 0"), "{}", check.stdout);
     assert_eq!(afterpatch(&["packs", "test", text(&output)]).status, 0);
     let evidence = Tree::short_story(Scenario::QuietUncovered);
     let assessed = assess_with(&[evidence.path()], &["--add-packs", text(&output)]);
@@ -473,4 +473,24 @@ fn a_hundred_thousand_objects_are_read() {
     tree.put("many.json", format!("{{\"type\":\"bundle\",\"objects\":[{}]}}", objects.join(",")));
     let outcome = import(&[tree.path().join("many.json")], &tree.path().join("many"), &["--id", "many"]);
     assert!(outcome.status == 0 && outcome.stdout.contains("100000 indicators"), "{}", outcome.stderr);
+}
+
+#[test]
+fn imported_yara_rules_run_and_prove_nothing_alone() {
+    let tree = Tree::empty();
+    let rule = "rule Marker { meta: description = \"inert\" strings: $a = \"INERT-MARKER\" condition: $a }\n";
+    tree.put("in/a.yar", rule.as_bytes());
+    tree.put("evidence/EXC01/C/inetpub/wwwroot/aspnet_client/note.txt", b"an INERT-MARKER stands here");
+    tree.put("evidence/EXC01/C/inetpub/wwwroot/aspnet_client/other.txt", b"nothing stands here");
+    tree.put("evidence/EXC01/C/inetpub/wwwroot/aspnet_client/page.aspx", b"<html>a page of nobody</html>");
+    let folder = |name: &str| text(&tree.path().join(name)).to_owned();
+    let made = afterpatch(&["packs", "import", &folder("in/a.yar"), "--id", "theirs", "-o", &folder("theirs")]);
+    assert_eq!(made.status, 0, "{}", made.stderr);
+    let options = ["--add-packs", &folder("theirs")];
+    let assessed = assess_with(&[&tree.path().join("evidence")], &options);
+    let found: Vec<&Value> =
+        assessed.findings().into_iter().filter(|one| one["rule"] == "theirs/yara-Marker").collect();
+    assert_eq!(found.len(), 1, "{}", assessed.json["findings"]);
+    assert_eq!((word(&found[0]["proves"]), found[0]["title"].as_str()), ("context", Some("YARA rule Marker")));
+    assert!(word(&found[0]["subject"]).ends_with("note.txt"));
 }

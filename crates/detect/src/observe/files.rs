@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use model::file::Kind;
 use model::observation::{Belongs, FileSeen};
-use model::{Element, Family, Origin, Source};
+use model::{Element, Family, Origin, Reject, RejectReason, Source};
 
 use super::file::FileTally;
 use super::observer::FileFacts;
@@ -35,6 +35,8 @@ pub struct FileContent<'a> {
     pub head: &'a [u8],
     /// Its beginning as UTF-8, for kinds that rules look into.
     pub content: &'a [u8],
+    /// Its first megabyte as it is, where YARA rules want it.
+    pub bytes: &'a [u8],
     /// The elements of a configuration file.
     pub elements: &'a [Element],
 }
@@ -72,6 +74,10 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
     let mut rules = Vec::new();
     plan.file(&fields, &mut |rule| rules.push(rule));
     rules.extend(known_by(plan, path, name, file));
+    if !plan.yara(path, file.bytes, &mut |rule| rules.push(rule)) {
+        let reason = RejectReason::Damaged("YARA rules took too long on this file, and not all were tried");
+        tally.reject(Reject { record: 0, offset: 0, reason });
+    }
     let source = Source::whole(Family::File);
     observe_elements(plan, facts, (path, name), file.elements, tally.server(None));
     let server = tally.server(None);

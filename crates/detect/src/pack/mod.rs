@@ -16,6 +16,8 @@ use model::campaign::{Campaign, RuleFacts};
 use rsigma_parser::{CorrelationRule, LogSource, SigmaRule};
 use sha2::{Digest, Sha256};
 
+pub(crate) use rules::proves as proves_of_word;
+
 pub use indicators::{Indicator, IndicatorKind};
 
 /// Upper bound of one file of a pack, in bytes: room for as many indicators as are read.
@@ -56,6 +58,8 @@ pub struct Pack {
     pub campaign: Option<Campaign>,
     pub(crate) rules: Vec<WrittenRule>,
     pub(crate) indicators: Vec<Indicator>,
+    /// YARA files, by path.
+    pub(crate) yara: Vec<(String, Vec<u8>)>,
 }
 
 /// A rule as its author wrote it, for those who look at packs.
@@ -115,6 +119,7 @@ impl Pack {
             campaign: manifest.campaign,
             rules: Vec::new(),
             indicators: Vec::new(),
+            yara: Vec::new(),
         };
         for pair in sorted.windows(2) {
             if let [(first, _), (second, _)] = pair
@@ -130,6 +135,8 @@ impl Pack {
                     Ok(rule) => pack.rules.push(rule),
                     Err(reason) => refusals.push(refuse(file.strip_suffix(".yml").unwrap_or(path), reason.to_string())),
                 }
+            } else if is_yara(path) {
+                pack.yara.push((path.to_owned(), bytes.to_vec()));
             } else if path == "indicators.csv" {
                 pack.indicators = indicators::read(bytes, &mut |line, reason| {
                     refusals.push(refuse(&format!("indicators.csv:{line}"), reason));
@@ -202,6 +209,13 @@ pub fn nests_too_deep(yaml: &str) -> bool {
         };
         open > BRACKETS_MAX
     })
+}
+
+/// A file of YARA rules: `yara/….yar` or `.yara`.
+#[must_use]
+pub fn is_yara(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    lower.starts_with("yara/") && (lower.ends_with(".yar") || lower.ends_with(".yara"))
 }
 
 /// The text of a file of a pack.

@@ -106,7 +106,8 @@ fn stage(word: &str) -> Option<Stage> {
     })
 }
 
-fn proves(word: &str) -> Option<Proves> {
+/// What a word of a tag says that a hit proves.
+pub(crate) fn proves(word: &str) -> Option<Proves> {
     Some(match word {
         "scan" => Proves::Scan,
         "attempt" => Proves::Attempt,

@@ -27,6 +27,7 @@ use self::routes::{Route, Scope};
 use crate::pack::{Indicator, IndicatorKind, Pack, PackFiles, Refusal, Syntax, WrittenRule};
 use crate::sigma::correlation::{Correlation, CorrelationGroup, CorrelationHit};
 use crate::sigma::{Detection, FieldId, FieldNames, Reason};
+use crate::yara::{self, Yara};
 
 pub use self::files::FileFields;
 pub use self::indicators::Indicators;
@@ -47,6 +48,7 @@ pub struct Plan {
     configuration: FilePlan,
     correlations: Vec<Correlation>,
     indicators: Indicators,
+    yara: Option<Yara>,
 }
 
 /// A rule of the plan. Correlations and indicators have no test of their own.
@@ -175,6 +177,17 @@ impl Plan {
         self.configuration.test(element, fits);
     }
 
+    /// Whether files have to be shown to [`Plan::yara`].
+    #[must_use]
+    pub fn has_yara(&self) -> bool {
+        self.yara.is_some()
+    }
+
+    /// Reports the YARA rules that a file fits. `false`: they took too long, and not all were tried.
+    pub fn yara(&self, path: &str, bytes: &[u8], fits: &mut impl FnMut(RuleIndex)) -> bool {
+        self.yara.as_ref().is_none_or(|yara| yara.scan(path, bytes, fits))
+    }
+
     /// The value of a field of a file.
     #[must_use]
     pub fn file_value<'a>(&self, field: FieldId, file: &'a FileFields<'_>) -> Option<&'a [u8]> {
@@ -266,7 +279,14 @@ impl Compiler {
             }
         }
         let indicators = self.indicators(&packs);
-        self.finish(packs, indicators)
+        let (yara, facts, refused) = yara::compile(&packs, self.next());
+        self.rules.extend(facts.iter().map(|_| Rule::default()));
+        self.facts.extend(facts);
+        for (pack, refusal) in refused {
+            let line = refusal.line.map(|line| format!(":{line}")).unwrap_or_default();
+            self.refuse(&format!("{pack}/{}{line}", refusal.file), &Reason::Pack(refusal.reason));
+        }
+        self.finish(packs, indicators, yara)
     }
 
     fn add_detection(
@@ -374,7 +394,7 @@ impl Compiler {
         self.refusals.push(Refusal { rule: rule.to_owned(), reason: reason.to_string() });
     }
 
-    fn finish(mut self, packs: Vec<Pack>, indicators: Indicators) -> Compiled {
+    fn finish(mut self, packs: Vec<Pack>, indicators: Indicators, yara: Option<Yara>) -> Compiled {
         let (rules, names): (Arc<[Rule]>, Arc<FieldNames>) = (self.rules.into(), Arc::new(self.names));
         let row_plan = |(family, of): (Family, Vec<RuleIndex>)| (family, RowPlan::new(family, &of, &rules, &names));
         let plan = Plan {
@@ -387,6 +407,7 @@ impl Compiler {
             campaigns: packs.into_iter().filter_map(|pack| pack.campaign).collect(),
             correlations: self.correlations,
             indicators,
+            yara,
             rules,
             names,
         };
