@@ -488,8 +488,7 @@ fn imported_yara_rules_run_and_prove_nothing_alone() {
     assert_eq!(made.status, 0, "{}", made.stderr);
     let options = ["--add-packs", &folder("theirs")];
     let assessed = assess_with(&[&tree.path().join("evidence")], &options);
-    let found: Vec<&Value> =
-        assessed.findings().into_iter().filter(|one| one["rule"] == "theirs/yara-Marker").collect();
+    let found: Vec<&Value> = assessed.findings().iter().filter(|one| one["rule"] == "theirs/yara-Marker").collect();
     assert_eq!(found.len(), 1, "{}", assessed.json["findings"]);
     assert_eq!((word(&found[0]["proves"]), found[0]["title"].as_str()), ("context", Some("YARA rule Marker")));
     assert!(word(&found[0]["subject"]).ends_with("note.txt"));
