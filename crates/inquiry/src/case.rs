@@ -166,7 +166,7 @@ fn verdicts(
     let mut exposure: Vec<Exposure> = Vec::new();
     for window in windows {
         let blind = verdict::blind_spots(observations, options, window.campaign, (name, seen), product);
-        exposure.push(exposed(window, verdict::of_window(window, seen, &blind)));
+        exposure.push(exposed(window, verdict::of_window(window, windows, seen, &blind)));
         all_blind.extend(blind);
     }
     let worst = exposure.iter().map(|one| one.verdict).min();
@@ -254,9 +254,13 @@ impl Case<'_> {
     pub(crate) fn fixed_since(&self) -> Option<Utc> {
         let found: BTreeSet<&str> = self.proofs().iter().filter_map(|one| one.finding.campaign.as_deref()).collect();
         let is_way_in = |window: &&Window<'_>| window.campaign.kind == CampaignKind::Vulnerability;
-        let ways_found = self.windows.iter().filter(is_way_in).any(|one| found.contains(one.campaign.id.as_str()));
-        let concerned =
-            |window: &&Window<'_>| is_way_in(window) && (!ways_found || found.contains(window.campaign.id.as_str()));
+        let is_found = |window: &&Window<'_>| found.contains(window.campaign.id.as_str());
+        let ways_found = self.windows.iter().filter(is_way_in).any(|window| is_found(&window));
+        // What was found belongs to no way in: no update of any ends it.
+        if !ways_found && self.windows.iter().any(|window| is_found(&window)) {
+            return None;
+        }
+        let concerned = |window: &&Window<'_>| is_way_in(window) && (!ways_found || is_found(window));
         let times: Option<Vec<Utc>> = self.windows.iter().filter(concerned).map(|window| window.fixed_since).collect();
         times.and_then(|times| times.into_iter().max())
     }

@@ -26,6 +26,13 @@ pub(crate) const NEW_CLIENT_RULE: &str = "observer/password-new-client";
 
 /// A client that fails on so many accounts without ever logging on with them sprays.
 const SPRAYED_ACCOUNTS_MIN: usize = 10;
+/// Of many clients that share the work, each fails on at least so many accounts.
+const SHARED_ACCOUNTS_MIN: usize = 3;
+/// So many clients, and so many accounts in all, are no chance.
+const SHARED_CLIENTS_MIN: usize = 5;
+const SHARED_ALL_ACCOUNTS_MIN: usize = 30;
+/// More clients are not told one by one.
+const SPRAYERS_MAX: usize = 100;
 /// Of all accounts that it tries, at least so many of a hundred fail: the gateway of an office does better.
 const FAILED_PERCENT_MIN: usize = 70;
 /// An account needs so long a history before a client can be called new.
@@ -94,23 +101,36 @@ fn sprayers(server: &Server) -> Vec<Spraying<'_>> {
     for logon in &server.logons {
         logons.entry(&logon.client).or_default().push(logon);
     }
-    let mut sprayers = Vec::new();
+    let mut tries: Vec<(&Refused, BTreeSet<String>)> = Vec::new();
     for refused in server.refused.iter().filter(|refused| between.joins(&refused.client)) {
         let own = logons.get(refused.client.as_str()).map(Vec::as_slice).unwrap_or_default();
         let inside: BTreeSet<String> = own.iter().map(|logon| person(&logon.account)).collect();
         let tried: BTreeSet<String> = refused.accounts.iter().map(|account| person(account)).collect();
-        let failed = tried.difference(&inside).count();
+        let failed: BTreeSet<String> = tried.difference(&inside).cloned().collect();
         let all = tried.union(&inside).count();
-        if failed < SPRAYED_ACCOUNTS_MIN || failed * 100 < all * FAILED_PERCENT_MIN {
+        if failed.len() >= SHARED_ACCOUNTS_MIN && failed.len() * 100 >= all * FAILED_PERCENT_MIN {
+            tries.push((refused, failed));
+        }
+    }
+    let shared: BTreeSet<&String> = tries.iter().flat_map(|(_, failed)| failed).collect();
+    let is_shared = tries.len() >= SHARED_CLIENTS_MIN && shared.len() >= SHARED_ALL_ACCOUNTS_MIN;
+    let mut sprayers = Vec::new();
+    for (refused, failed) in tries {
+        if failed.len() < SPRAYED_ACCOUNTS_MIN && !is_shared {
             continue;
         }
+        let own = logons.get(refused.client.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let inside: BTreeSet<String> = own.iter().map(|logon| person(&logon.account)).collect();
         let after = |time: Utc| time >= refused.first;
         let logons: Vec<&Logon> = own.iter().copied().filter(|logon| after(logon.last)).collect();
         let same_client = server.mail.iter().filter(|mail| mail.client == refused.client);
         let mail = same_client.filter(|mail| after(mail.last) && inside.contains(&person(&mail.account))).collect();
         let later = later(server, &between, &logons, &refused.client);
-        sprayers.push(Spraying { refused, failed, logons, mail, later });
+        sprayers.push(Spraying { refused, failed: failed.len(), logons, mail, later });
     }
+    // Those that got in are told before those that did not.
+    sprayers.sort_by_key(|one| (one.logons.is_empty(), std::cmp::Reverse(one.failed), &one.refused.client));
+    sprayers.truncate(SPRAYERS_MAX);
     sprayers
 }
 
@@ -407,6 +427,24 @@ mod tests {
         builder.server().logons[2].first = at("2021-03-05");
         builder.server().mail[1].first = at("2021-03-05");
         assert!(builder.assess().servers[0].mailboxes.is_empty());
+    }
+
+    #[test]
+    fn many_clients_that_share_the_work_spray_together() {
+        let spread = |clients: usize| {
+            let mut builder = Builder::new().covered();
+            builder.server().refused = (0..clients)
+                .map(|client| Refused {
+                    accounts: (0..5).map(|number| format!("user{client:02}{number}")).collect(),
+                    ..refused(&format!("203.0.113.{client}"), 0)
+                })
+                .collect();
+            builder.server().logons = vec![logon("carla", "203.0.113.3", at("2021-02-20T03:00:00Z"))];
+            builder.server().mail = vec![mail("carla", "203.0.113.3", 60_000_000, "2021-02-20T03:00:00Z")];
+            builder.assess().verdict
+        };
+        assert_eq!(spread(40), Verdict::Compromised);
+        assert_eq!(spread(4), Verdict::NoEvidence, "a few offices");
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Ground<'_> {
         let never_open = shut_before_use || grounds == Grounds::FindingsOnly;
         let (until, until_basis) = match campaign.kind {
             CampaignKind::Aftermath | CampaignKind::Separate => (None, NO_UPDATE_ENDS_IT.to_owned()),
-            _ if never_open => (Some(since), until_basis),
+            _ if never_open => (Some(since), "no build seen was open from then on".to_owned()),
             _ => (fixed_since, until_basis),
         };
         let end = until.or(self.evidence.as_ref().map(|one| one.until)).unwrap_or(since);

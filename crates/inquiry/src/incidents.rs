@@ -349,6 +349,10 @@ fn reached(one: &Seen) -> IncidentOutcome {
     if !one.is_proof() {
         return IncidentOutcome::Attempted;
     }
+    // That a request was accepted shows nothing that came after it, whatever it was meant for.
+    if one.proves() == Proves::Success {
+        return IncidentOutcome::Exploited;
+    }
     let by_stage = match one.finding.stage {
         Stage::Access | Stage::Cleanup => IncidentOutcome::Exploited,
         Stage::Foothold => IncidentOutcome::Foothold,

@@ -59,6 +59,10 @@ pub(crate) fn list(server: &Server, seen: &[Seen], chains: &[Chain]) -> Vec<Mail
     let mut tallies = Tallies::new();
     let thefts: Vec<(&Seen, &str)> =
         seen.iter().filter(|one| is_theft_by_request(one)).filter_map(|one| Some((one, way(one)?))).collect();
+    for one in seen.iter().filter(|one| sends_mail_on(one)) {
+        let name = forwarded_mailbox(one).unwrap_or_else(|| NOT_NAMED.to_owned());
+        tallies.entry((name, "forwarding".to_owned())).or_default().add_finding(one);
+    }
     let rows: Vec<&Seen> = seen.iter().filter(|one| is_mailbox_row(one)).collect();
     let mut by_id: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
@@ -95,6 +99,20 @@ pub(crate) fn list(server: &Server, seen: &[Seen], chains: &[Chain]) -> Vec<Mail
         findings: sorted_ids(tally.findings),
     };
     tallies.into_iter().map(line).collect()
+}
+
+/// A rule or setting that was made to send mail on.
+pub(crate) fn sends_mail_on(one: &Seen) -> bool {
+    one.proves() == Proves::Persistence && one.finding.attack.iter().any(|known| known.starts_with("T1114.003"))
+}
+
+/// The mailbox whose mail is sent on: named by the cmdlet, or the part of the address of the control panel that is one.
+pub(crate) fn forwarded_mailbox(one: &Seen) -> Option<String> {
+    let subject = one.finding.subject.as_deref().unwrap_or_default();
+    let in_subject = subject.split(['/', '?', ' ', '"']).find(|part| is_address(part)).map(str::to_owned);
+    let is_cmdlet = matches!(one.family, Family::Windows | Family::RpsCmdlet | Family::Audit);
+    let by_word = one.finding.evidence.iter().find_map(|record| after_mailbox_word(&record.text));
+    if is_cmdlet { by_word } else { in_subject.or(by_word) }
 }
 
 /// Mail read with a stolen password is counted from the logs of mail themselves.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use model::assessment::Persistence;
 use model::campaign::{Proves, Stage};
 
+use crate::credentials::person;
 use crate::findings::Seen;
+use crate::mailboxes::{forwarded_mailbox, sends_mail_on};
 
 /// Kinds by ATT&CK technique, the more exact ones first.
 const BY_TECHNIQUE: [(&str, &str); 17] = [
@@ -46,17 +48,16 @@ const BY_WORD: [(&str, &str); 12] = [
 
 /// By kind and name.
 pub(crate) fn list(seen: &[Seen]) -> Vec<Persistence> {
-    let mut kinds: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    let mut kinds: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for one in seen.iter().filter(|one| stays(one)) {
         let Some(kind) = kind(one) else { continue };
-        let name = one.finding.subject.as_deref().unwrap_or(&one.finding.title);
+        let mailbox = sends_mail_on(one).then(|| forwarded_mailbox(one)).flatten();
+        let mailbox = mailbox.map(|mailbox| format!("of {}", person(&mailbox)));
+        let name = mailbox.unwrap_or_else(|| one.finding.subject.as_ref().unwrap_or(&one.finding.title).clone());
         kinds.entry((kind, name)).or_default().push(one.finding.id.clone());
     }
-    let line = |((kind, name), findings): ((&str, &str), Vec<String>)| Persistence {
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        findings,
-    };
+    let line =
+        |((kind, name), findings): ((&str, String), Vec<String>)| Persistence { kind: kind.to_owned(), name, findings };
     kinds.into_iter().map(line).collect()
 }
 

@@ -109,6 +109,8 @@ pub(crate) fn campaign() -> Campaign {
         entry_cves: vec!["CVE-2021-26855".to_owned()],
         kind: CampaignKind::Vulnerability,
         groups: Vec::new(),
+        authenticated: false,
+        resembles: Vec::new(),
         first_use: Some(at("2021-01-03")),
         first_use_basis: "first known exploitation".to_owned(),
         public: at("2021-03-02"),

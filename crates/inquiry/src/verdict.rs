@@ -28,7 +28,7 @@ fn forced(seen: &[&Seen], fixed_since: Option<Utc>) -> Option<Verdict> {
 }
 
 /// The verdict for one campaign's window.
-pub(crate) fn of_window(window: &Window<'_>, seen: &[Seen], blind: &[String]) -> Verdict {
+pub(crate) fn of_window(window: &Window<'_>, windows: &[Window<'_>], seen: &[Seen], blind: &[String]) -> Verdict {
     let campaign = Some(window.campaign.id.as_str());
     let own: Vec<&Seen> = seen.iter().filter(|one| one.finding.campaign.as_deref() == campaign).collect();
     if let Some(verdict) = forced(&own, window.fixed_since) {
@@ -38,8 +38,19 @@ pub(crate) fn of_window(window: &Window<'_>, seen: &[Seen], blind: &[String]) ->
         return Verdict::CannotTell;
     }
     let general = seen.iter().filter(|one| is_general_interest(one) && one.finding.time >= Some(window.from));
-    let interest = own.into_iter().chain(general).any(is_interest);
+    let alike = seen.iter().filter(|one| is_alike(one, window, windows));
+    let interest = own.into_iter().chain(general).chain(alike).any(is_interest);
     if interest { Verdict::Targeted } else { Verdict::NoEvidence }
+}
+
+/// An attempt of another campaign that looks the same as one of this, while this one was open.
+pub(crate) fn is_alike(one: &Seen, window: &Window<'_>, windows: &[Window<'_>]) -> bool {
+    let resembles = |other: &Window<'_>| {
+        one.finding.campaign.as_deref() == Some(other.campaign.id.as_str())
+            && other.campaign.resembles.contains(&window.campaign.id)
+    };
+    let in_time = one.finding.time.is_some_and(|time| window.contains(time));
+    in_time && !one.is_proof() && is_interest(one) && windows.iter().any(resembles)
 }
 
 /// An attempt or a scan.

@@ -38,6 +38,10 @@ pub struct Campaign {
     pub sources: Vec<String>,
     /// Groups that took part, as reports tell them apart.
     pub groups: Vec<Group>,
+    /// The way in needs a signed-in user: somebody's password was known to the attacker.
+    pub authenticated: bool,
+    /// Campaigns whose attempts look the same as long as they fail.
+    pub resembles: Vec<String>,
 }
 
 impl Campaign {

@@ -89,7 +89,8 @@ impl Columns {
     /// our own, farther ones the client may have made up); else the peer. Without port and IPv6 zone.
     pub fn client<'r>(&self, row: &Row<'r>) -> Option<&'r [u8]> {
         let forwarded = self.forwarded.map(|at| row.raw(at)).and_then(forwarded_client);
-        let cell = forwarded.or_else(|| self.client.map(|at| row.raw(at)))?;
+        let own = || self.client.map(|at| row.raw(at)).map(first_of_list);
+        let cell = forwarded.or_else(own)?;
         Some(without_port(cell)).filter(|client| !is_empty(client))
     }
 
@@ -142,6 +143,14 @@ impl Columns {
     /// A source of this family without a part.
     pub fn source(&self) -> Source {
         Source::whole(self.family)
+    }
+}
+
+/// Exchange writes the client and the proxies behind it into one cell: `203.0.113.7,10.1.0.21`.
+fn first_of_list(cell: &[u8]) -> &[u8] {
+    match memchr::memchr2(b',', b' ', cell) {
+        Some(_) => forwarded_client(cell).unwrap_or(cell),
+        None => cell,
     }
 }
 
@@ -209,6 +218,19 @@ mod tests {
             ("-", None),
         ] {
             assert_eq!(forwarded_client(header.as_bytes()), client.map(str::as_bytes), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_addresses_names_its_client() {
+        for (cell, client) in [
+            ("203.0.113.66,10.1.0.21", "203.0.113.66"),
+            ("203.0.113.66 10.0.0.5", "203.0.113.66"),
+            ("10.2.0.7,10.1.0.21", "10.1.0.21"),
+            ("203.0.113.66", "203.0.113.66"),
+            ("fe80::1%12", "fe80::1%12"),
+        ] {
+            assert_eq!(super::first_of_list(cell.as_bytes()), client.as_bytes(), "{cell}");
         }
     }
 

@@ -367,17 +367,27 @@ fn record_access(
     let bytes = columns.number(row, columns.bytes).unwrap_or(0);
     let mailbox = match columns.family {
         Family::Ews | Family::MapiHttp => columns.mailbox.iter().find_map(|at| columns.cell(row, Some(*at))),
-        Family::HttpProxy
-            if matches!(columns.cell(row, columns.protocol), Some(b"Ews" | b"Mapi" | b"Eas" | b"Owa")) =>
-        {
-            Some(account)
-        }
+        Family::HttpProxy if reads_mail(row, columns) => Some(account),
         _ => None,
     };
     if let Some(mailbox) = mailbox.filter(|mailbox| !is_probe(mailbox)) {
         let protocol = columns.cell(row, columns.protocol).unwrap_or_default();
         access::key(&[mailbox, account, client, columns.family.name().as_bytes(), protocol], key);
         server.mailboxes.slot(key).add(bytes, time, origin);
+    }
+}
+
+/// A request of a protocol of mail. The remote shell is reached through OWA by an exploit only, and reads none.
+fn reads_mail(row: &Row<'_>, columns: &Columns) -> bool {
+    static SHELL: LazyLock<memchr::memmem::Finder<'static>> =
+        LazyLock::new(|| memchr::memmem::Finder::new("owershell"));
+    match columns.cell(row, columns.protocol) {
+        Some(b"Ews" | b"Mapi" | b"Eas") => true,
+        Some(b"Owa") => {
+            let stem = columns.cell(row, columns.stem).unwrap_or_default().to_ascii_lowercase();
+            SHELL.find(&stem).is_none() && memchr::memchr(b'%', &stem).is_none()
+        }
+        _ => false,
     }
 }
 

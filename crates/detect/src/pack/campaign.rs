@@ -28,6 +28,12 @@ struct Written {
     imported: bool,
     #[serde(default)]
     kind: WrittenKind,
+    /// The way in needs a signed-in user.
+    #[serde(default)]
+    authenticated: bool,
+    /// Campaigns whose failed attempts look the same.
+    #[serde(default)]
+    resembles: Vec<String>,
     #[serde(default)]
     cves: Vec<String>,
     #[serde(default)]
@@ -128,6 +134,8 @@ fn campaign(written: Written, sha256: &str) -> Result<Campaign, String> {
         needs: written.needs.into_iter().map(|need| Need { any_of: need.any_of, settle: need.settle }).collect(),
         limits: written.limits,
         sources: written.sources,
+        authenticated: written.authenticated,
+        resembles: written.resembles,
         groups: written.groups.into_iter().map(group).collect::<Result<_, _>>()?,
     })
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::assessment::{Answer, Confidence};
+use model::assessment::{Answer, Confidence, IncidentOutcome};
 use model::campaign::{Campaign, CampaignKind, Proves};
 
 use crate::answers::{NAMES_MAX, said, sureness, wishes};
@@ -13,6 +13,7 @@ use crate::case::Case;
 use crate::exposure::Window;
 use crate::findings::Seen;
 use crate::incidents::UNKNOWN;
+use crate::verdict::is_alike;
 use crate::wording::{count, day, list, name};
 
 /// The answer.
@@ -23,6 +24,11 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
     for window in case.windows.iter().filter(|window| window.campaign.kind != CampaignKind::Separate) {
         match overlap(case, window) {
             Some(text) => for_it.push(text),
+            None if case.seen.iter().any(|one| is_alike(one, window, &case.windows)) => for_it.push(format!(
+                "{}: attempts were seen that look the same as those of another campaign as long as they fail; which of \
+                 the two was meant cannot be told.",
+                name(&window.campaign.name)
+            )),
             None => against.entry(window.is_covered()).or_default().push(window),
         }
     }
@@ -39,11 +45,12 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         let fits = if unknown_chains.len() == 1 { "fits" } else { "fit" };
         sentences.push(format!("{} {fits} no campaign known to this version.", list(&unknown_chains, NAMES_MAX)));
     }
-    if sentences.is_empty() {
+    let separate = case.campaigns.iter().filter(|campaign| campaign.kind == CampaignKind::Separate);
+    let apart: Vec<String> = separate.map(|campaign| apart(case, campaign)).collect();
+    if sentences.is_empty() && attributed.is_empty() {
         sentences.push("Nothing was found that could be compared with a campaign.".to_owned());
     }
-    let separate = case.campaigns.iter().filter(|campaign| campaign.kind == CampaignKind::Separate);
-    sentences.extend(separate.map(|campaign| apart(case, campaign)));
+    sentences.extend(apart);
     sentences.push(
         "A campaign is a way of working, not a name: several groups used the same holes and tools, so who it was cannot \
          be said from this."
@@ -80,7 +87,15 @@ fn overlap(case: &Case<'_>, window: &Window<'_>) -> Option<String> {
             0 => "no rule of it matched".to_owned(),
             many => format!("{} without a proof", count(many as u64, "trace")),
         };
-        format!("{campaign}: {traces}; that is weak.")
+        let followed = case
+            .chains
+            .iter()
+            .any(|chain| chain.incident.campaign == id && chain.incident.outcome > IncidentOutcome::Exploited);
+        if followed {
+            format!("For {campaign}: {traces}, and what followed in the same chain is proven.")
+        } else {
+            format!("{campaign}: {traces}; that is weak.")
+        }
     } else {
         let tell = window.campaign.tell_apart.trim();
         let tell = if tell.is_empty() { String::new() } else { format!(" What tells it apart: {tell}") };

@@ -23,15 +23,15 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         case.having(|one| one.is_proof() && (one.finding.stage == Stage::Control || one.proves() == Proves::Execution));
     let mut sentences: Vec<String> =
         case.chains.iter().filter_map(|chain| whence(case, chain)).take(CHAINS_MAX).collect();
-    let ran = case.having(|one| one.proves() == Proves::Execution && one.family != Family::File);
-    let traces = case.having(|one| one.proves() == Proves::Execution && one.family == Family::File);
+    let ran = case.having(|one| one.proves() == Proves::Execution && names_command(one));
+    let traces = case.having(|one| one.proves() == Proves::Execution && !names_command(one));
     if !ran.is_empty() {
         sentences.push(format!("What ran: {}.", commands(&ran)));
     } else if !control.is_empty() && traces.is_empty() {
         sentences.push("Which commands ran is not recorded: the content of POST requests is in no log.".to_owned());
     }
     if !traces.is_empty() {
-        sentences.push(format!("Files that show what ran: {}.", commands(&traces)));
+        sentences.push(format!("That something ran shows in: {}.", commands(&traces)));
     }
     if control.is_empty() {
         sentences.insert(0, "No use of a foothold is seen in this evidence.".to_owned());
@@ -75,6 +75,13 @@ fn whence(case: &Case<'_>, chain: &Chain) -> Option<String> {
         )
     };
     Some(format!("{}: {from}{use_words}{times}{ties}.", name(&chain.incident.id)))
+}
+
+/// The finding is about a program or a command line, not about a file or a name that shows that something ran.
+fn names_command(one: &Seen) -> bool {
+    let subject = one.finding.subject.as_deref().unwrap_or_default().to_lowercase();
+    let is_program = [".exe", "cmd", "powershell", ".ps1", ".bat"].iter().any(|word| subject.contains(word));
+    one.family != Family::File && (subject.is_empty() || subject.contains(' ') || is_program)
 }
 
 /// Each command once, with its first time; several logs record the same process.

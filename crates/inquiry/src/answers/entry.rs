@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::Family;
 use model::assessment::{Answer, Confidence, Entry, IncidentOutcome};
 use model::campaign::{Proves, Stage};
 use model::observation::Logon;
@@ -61,7 +62,9 @@ fn through_the_hole(case: &Case<'_>, chain: &Chain, access: &[&Seen]) -> String 
     let hole = if cves.is_empty() { "a hole".to_owned() } else { list(&cves, NAMES_MAX) };
     let proven = access.iter().any(|one| one.is_proof());
     let times = access.iter().filter_map(|one| one.finding.time).min().map(when).unwrap_or_default();
-    let first = access.iter().min_by_key(|one| (one.finding.time.is_none(), one.finding.time));
+    let of_attacker =
+        |one: &&&Seen| one.finding.client.as_ref().is_none_or(|client| chain.incident.clients.contains(client));
+    let first = access.iter().filter(of_attacker).min_by_key(|one| (one.finding.time.is_none(), one.finding.time));
     let clients = match first.and_then(|one| one.finding.client.as_deref()) {
         Some(client) => name(client),
         None => list(&chain.incident.clients, NAMES_MAX),
@@ -75,13 +78,45 @@ fn through_the_hole(case: &Case<'_>, chain: &Chain, access: &[&Seen]) -> String 
         (false, false) => format!("Nobody is seen to have come in; a vulnerability was tried ({hole})."),
     };
     let before = logons_before(case, chain);
-    let accounts = if before.is_empty() {
+    let signed_in = stolen_accounts(case, chain);
+    let accounts = if !signed_in.is_empty() {
+        format!(
+            "This way in needs a signed-in user: it was used as {}, whose password was stolen or misused.",
+            list(&signed_in, NAMES_MAX)
+        )
+    } else if needs_account(case, chain) {
+        "This way in needs a signed-in user, so somebody's password was known; no record names whose.".to_owned()
+    } else if before.is_empty() {
         "No logon from there stands before it.".to_owned()
     } else {
         format!("Logons from there stand before it ({}), so a password may have been used as well.", list(&before, 3))
     };
     let from = if clients.is_empty() { String::new() } else { format!(" from {clients}") };
     format!("{opening} First request {times}{from}. {accounts}")
+}
+
+fn needs_account(case: &Case<'_>, chain: &Chain) -> bool {
+    case.windows.iter().any(|window| window.campaign.id == chain.incident.campaign && window.campaign.authenticated)
+}
+
+/// Accounts whose passwords the attacker of this chain knew: those of sprayed logons, and those as which a way in was
+/// used that needs one.
+pub(crate) fn stolen_accounts(case: &Case<'_>, chain: &Chain) -> Vec<String> {
+    let needs_account = needs_account(case, chain);
+    let mut accounts: BTreeMap<String, String> = BTreeMap::new();
+    for one in chain.members.iter().filter_map(|index| case.seen.get(*index)) {
+        let sprayed = one.finding.rule.starts_with(credentials::RULES) && one.is_proof();
+        let through = needs_account
+            && one.finding.stage == Stage::Access
+            && matches!(one.family, Family::Iis | Family::HttpProxy | Family::RpsHttp | Family::Ews)
+            && !matches!(one.proves(), Proves::Context | Proves::Scan);
+        let Some(account) = one.finding.account.as_deref().filter(|_| sprayed || through) else { continue };
+        let person = credentials::person(account);
+        if !person.is_empty() && !person.ends_with('$') && person != "system" && !person.starts_with("healthmailbox") {
+            accounts.entry(person).or_insert_with(|| account.to_owned());
+        }
+    }
+    accounts.into_values().collect()
 }
 
 /// Clients that look like a stolen password and like a new device alike.

