@@ -89,6 +89,7 @@ pub(crate) fn list(server: &Server, seen: &[Seen], chains: &[Chain]) -> Vec<Mail
     }
     add_machine_reads(&mut tallies, server, seen, chains);
     add_reads_by_attackers(&mut tallies, server, seen, chains);
+    join_names(&mut tallies);
     let line = |((mailbox, how), tally): ((String, String), Tally)| Mailbox {
         mailbox,
         how,
@@ -99,6 +100,21 @@ pub(crate) fn list(server: &Server, seen: &[Seen], chains: &[Chain]) -> Vec<Mail
         findings: sorted_ids(tally.findings),
     };
     tallies.into_iter().map(line).collect()
+}
+
+/// Logs name one mailbox by its address and by its account: the address stands for both, in the same way of reaching it.
+fn join_names(tallies: &mut Tallies) {
+    let short: Vec<(String, String)> = tallies.keys().filter(|(name, _)| !name.contains('@')).cloned().collect();
+    for key in short {
+        let (name, how) = &key;
+        let is_same =
+            |other: &&(String, String)| other.1 == *how && other.0.contains('@') && person(&other.0) == person(name);
+        let Some(full) = tallies.keys().find(is_same).cloned() else { continue };
+        let Some(tally) = tallies.remove(&key) else { continue };
+        let joined = tallies.entry(full).or_default();
+        joined.add(tally.requests, tally.bytes, tally.first, tally.last);
+        joined.findings.extend(tally.findings);
+    }
 }
 
 /// A rule or setting that was made to send mail on.
