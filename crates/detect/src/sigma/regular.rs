@@ -1,6 +1,7 @@
 //! `re`: regular expressions, with limits, and the literals that they require.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -9,6 +10,9 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 const REGEX_BYTES_MAX: usize = 8 << 20;
 /// Upper bound of the search cache of one expression, in bytes.
 const REGEX_CACHE_BYTES_MAX: usize = 2 << 20;
+/// Without counted repetitions, an expression of so many bytes stays far below the limits above whatever it holds, so it
+/// need not be compiled to know that it can be.
+const SURELY_SMALL_BYTES: usize = 256;
 /// More alternatives than this are not worth a search for literals.
 const ALTERNATIVES_MAX: usize = 64;
 
@@ -20,24 +24,23 @@ pub(super) struct Flags {
     pub(super) dot_all: bool,
 }
 
-/// A compiled expression.
+/// An expression. Most are never reached behind the search for literals, so they are compiled when they first are.
 #[derive(Clone, Debug)]
 pub(super) struct Expression {
-    regex: Regex,
+    text: String,
+    flags: Flags,
+    /// `None`: it could not be compiled, which [`Expression::new`] has made sure of.
+    compiled: OnceLock<Option<Regex>>,
     /// Of each of these sets any match contains one string.
     literals: Vec<Vec<Vec<u8>>>,
 }
 
 impl Expression {
     pub(super) fn new(text: &str, flags: Flags) -> Result<Self, String> {
-        let regex = RegexBuilder::new(text)
-            .case_insensitive(flags.ignore_case)
-            .multi_line(flags.multi_line)
-            .dot_matches_new_line(flags.dot_all)
-            .size_limit(REGEX_BYTES_MAX)
-            .dfa_size_limit(REGEX_CACHE_BYTES_MAX)
-            .build()
-            .map_err(|error| error.to_string())?;
+        let compiled = OnceLock::new();
+        if text.len() > SURELY_SMALL_BYTES || text.contains('{') {
+            _ = compiled.set(Some(compile(text, flags)?));
+        }
         let tree = regex_syntax::ParserBuilder::new()
             .utf8(false)
             .case_insensitive(flags.ignore_case)
@@ -46,15 +49,17 @@ impl Expression {
             .build()
             .parse(text)
             .map_err(|error| error.to_string())?;
-        Ok(Self { regex, literals: conjuncts(&tree) })
+        Ok(Self { text: text.to_owned(), flags, compiled, literals: conjuncts(&tree) })
     }
 
     /// Whether it matches anywhere. A byte that is not UTF-8 counts as one character, so that it cannot hide the
     /// rest of a line from `.`.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
+        let compiled = self.compiled.get_or_init(|| compile(&self.text, self.flags).ok());
+        let Some(regex) = compiled else { return false };
         match String::from_utf8_lossy(text) {
-            Cow::Borrowed(_) => self.regex.is_match(text),
-            Cow::Owned(replaced) => self.regex.is_match(replaced.as_bytes()),
+            Cow::Borrowed(_) => regex.is_match(text),
+            Cow::Owned(replaced) => regex.is_match(replaced.as_bytes()),
         }
     }
 
@@ -62,6 +67,17 @@ impl Expression {
     pub(super) fn literals(&self) -> &[Vec<Vec<u8>>] {
         &self.literals
     }
+}
+
+fn compile(text: &str, flags: Flags) -> Result<Regex, String> {
+    RegexBuilder::new(text)
+        .case_insensitive(flags.ignore_case)
+        .multi_line(flags.multi_line)
+        .dot_matches_new_line(flags.dot_all)
+        .size_limit(REGEX_BYTES_MAX)
+        .dfa_size_limit(REGEX_CACHE_BYTES_MAX)
+        .build()
+        .map_err(|error| error.to_string())
 }
 
 /// Everything that is known of the strings in a match.
@@ -170,6 +186,16 @@ mod tests {
         let expression = Expression::new("cmd.*whoami", Flags::default()).unwrap();
         assert!(expression.matches(b"cmd \xff whoami"));
         assert!(!expression.matches(b"cmd \xff who"));
+    }
+
+    /// The promise on which compiling later rests.
+    #[test]
+    fn what_is_surely_small_compiles() {
+        for part in ["\\w", "\\w+", "(?i:\\p{L})*".replace("{L}", "L").as_str(), "[^\\W\\d]", "(a|b)*", "\\S?\\s?"] {
+            let text = part.repeat(super::SURELY_SMALL_BYTES / part.len());
+            let flags = Flags { ignore_case: true, ..Flags::default() };
+            assert!(super::compile(&text, flags).is_ok(), "{part}");
+        }
     }
 
     #[test]
