@@ -124,6 +124,8 @@ struct Pages {
     trees: HashSet<String>,
     /// Folder and extension: the handler owns the extension, so no file decides what is answered.
     below: Vec<(String, String)>,
+    /// Folder and file name: the handler owns the name in every folder below.
+    names: Vec<(String, String)>,
 }
 
 impl Pages {
@@ -133,7 +135,7 @@ impl Pages {
     }
 
     fn read() -> Self {
-        let mut read = Self { pages: HashSet::new(), trees: HashSet::new(), below: Vec::new() };
+        let mut read = Self { pages: HashSet::new(), trees: HashSet::new(), below: Vec::new(), names: Vec::new() };
         for row in table::rows(include_str!("../../../knowledge/pages.csv")) {
             let path = row[1].to_owned();
             match &row[0] {
@@ -143,6 +145,10 @@ impl Pages {
                 "below" => {
                     let (folder, extension) = path.split_once(" *.").expect("pages.csv writes `FOLDER *.EXTENSION`");
                     read.below.push((format!("{folder}/"), extension.to_owned()));
+                }
+                "name" => {
+                    let (folder, name) = path.split_once(' ').expect("pages.csv writes `FOLDER NAME`");
+                    read.names.push((format!("{folder}/"), name.to_owned()));
                 }
                 _ => {
                     read.pages.insert(path);
@@ -156,11 +162,14 @@ impl Pages {
 
     fn knows(&self, segments: &[&str]) -> bool {
         let path = format!("/{}", segments.join("/"));
-        let executables = segments.iter().filter(|segment| is_one_of(segment, EXECUTABLE)).count();
+        let executables = segments.iter().filter(|segment| is_executable(segment)).count();
         if self.pages.contains(&path) {
             return true;
         }
         if executables == 0 && (self.is_below(&path) || self.is_resource(segments)) {
+            return true;
+        }
+        if executables == 1 && self.has_owned_name(&path, segments) {
             return true;
         }
         // What follows a page is its path information: `/ews/exchange.asmx/s/GetUserPhoto`.
@@ -169,7 +178,7 @@ impl Pages {
         for segment in segments {
             prefix.push('/');
             prefix.push_str(segment);
-            rest -= usize::from(is_one_of(segment, EXECUTABLE));
+            rest -= usize::from(is_executable(segment));
             let is_page = || extension(&prefix).is_some() && self.pages.contains(&prefix);
             if rest == 0 && (self.trees.contains(&prefix) && executables == 0 || is_page()) {
                 return true;
@@ -181,6 +190,15 @@ impl Pages {
     fn is_below(&self, path: &str) -> bool {
         let Some(extension) = extension(path) else { return false };
         self.below.iter().any(|(folder, owned)| owned == extension && path.starts_with(folder.as_str()))
+    }
+
+    /// A name that a handler answers in whatever folder it is asked for: `/owa/integrated/service.svc`,
+    /// `/owa/calendar/ROOM@DOMAIN/NAME/service.svc`. In the folder `auth` the front end runs files, also where another
+    /// application has the same folder (`/owa/calendar/auth`).
+    fn has_owned_name(&self, path: &str, segments: &[&str]) -> bool {
+        let is_owned =
+            |(folder, name): &(String, String)| path.starts_with(folder.as_str()) && segments.contains(&name.as_str());
+        !segments.contains(&"auth") && self.names.iter().any(is_owned)
     }
 
     /// A static file in a folder of such: `/owa/auth/15.1.2106/themes/resources/logo.png`.
@@ -198,7 +216,7 @@ fn drop_logon_and_version(segments: &mut Vec<&str>) {
     if !matches!(segments.first(), Some(&"owa" | &"ecp")) {
         return;
     }
-    if segments.get(1).is_some_and(|segment| segment.contains('@')) {
+    if segments.get(1).is_some_and(|segment| segment.contains('@') || segment.contains("%40")) {
         segments.remove(1);
     }
     let page_follows = segments.len() > 2 && !is_one_of(segments.last().unwrap_or(&""), STATIC);
@@ -223,6 +241,12 @@ fn segments(path: &str) -> Option<Vec<&str>> {
 fn extension(path: &str) -> Option<&str> {
     let name = path.rsplit('/').next()?;
     name.rsplit_once('.').map(|(_, extension)| extension)
+}
+
+/// Mail addresses of Poland and Paraguay end like programs.
+fn is_executable(segment: &str) -> bool {
+    let is_address = || segment.contains('@') && matches!(extension(segment), Some("pl" | "py"));
+    is_one_of(segment, EXECUTABLE) && !is_address()
 }
 
 fn is_one_of(name: &str, extensions: &[&str]) -> bool {
@@ -272,8 +296,29 @@ mod tests {
             "/owa/auth/15.1.2106/scripts/premium/flogon.js",
             "/owa/prem/15.1.2106.2/scripts/boot.js",
             "/owa/calendar/0123@example.org/abc/calendar.html",
+            "/owa/calendar/0123@example.org/abc/S-1-8-12/reachcalendar.html",
+            "/owa/calendar/0123@example.org/abc/reachcalendar.ics",
+            "/owa/calendar/room1@example.org/Calendar/service.svc",
+            "/owa/calendar/room1%40example.org/Calendar/service.svc",
+            "/owa/calendar/room1@firma.pl/Calendar/service.svc?action=FindItem",
+            "/owa/calendar/service.svc",
+            "/owa/integrated/service.svc",
+            "/owa/integrated/service.svc/s/GetPersonaPhoto",
+            "/owa/anonymous/service.svc",
+            "/owa/pushnotifications/service.svc",
+            "/owa/suiteservice.svc",
+            "/owa/example.org/service.svc",
+            "/owa/user@example.org/service.svc",
+            "/owa/user%40example.org/default.aspx",
+            "/owa/user@example.org/sessiondata.ashx",
+            "/owa/example.org/userbootsettings.ashx",
+            "/owa/15.1.2106.2/plt1.ashx",
+            "/owa/14.3.123.3/themes/resources/owafont.css",
+            "/owa/ev.owa",
+            "/owa/ping.owa",
             "/ecp/",
             "/ecp/default.aspx",
+            "/ecp/user@example.org/RulesEditor/InboxRules.svc/GetList",
             "/ecp/15.1.2106.2/scripts/js.js",
             "/ecp/auth/TimeoutLogout.aspx",
             "/ecp/proxyLogon.ecp",
@@ -294,6 +339,7 @@ mod tests {
             "/mapi/emsmdb/",
             "/mapi/nspi",
             "/api/v2.0/me",
+            "/autodiscover/autodiscover.json/v1.0/user@firma.pl",
             "/oab/0a1b2c3d/oab.xml",
             "/owa/healthcheck.htm",
             "/aspnet_client/system_web/4_0_30319/WebUIValidation.js",
@@ -319,6 +365,25 @@ mod tests {
             "/owa/help.aspx/themes/x.js",
             "/owa/help.aspx/x.owa",
             "/owa/service.svc/help.aspx",
+            "/owa/auth/service.svc",
+            "/owa/auth/15.1.2106/service.svc",
+            "/owa/auth/Current/plt1.ashx",
+            "/owa/user@example.org/auth/service.svc",
+            "/owa/calendar/auth/service.svc",
+            "/owa/integrated/auth/userbootsettings.ashx",
+            "/owa/help.aspx/service.svc",
+            "/owa/calendar/a@b.aspx/Calendar/service.svc",
+            "/owa/calendar/room1@example.org/Calendar/help.aspx",
+            "/owa/calendar/room1@example.org/Calendar/service.aspx",
+            "/owa/calendar/help.svc",
+            "/owa/integrated/help.svc",
+            "/owa/xservice.svc",
+            "/owa/example.org/default.aspx",
+            "/owa/example.org/sessiondata.ashx",
+            "/ecp/service.svc",
+            "/ecp/integrated/service.svc",
+            "/aspnet_client/service.svc",
+            "/service.svc",
             "/ecp/y.js",
             "/ecp/auth/TimeoutLogoff.aspx",
             "/ecp/auth/errorFE.aspx",
