@@ -98,6 +98,8 @@ pub(crate) struct KnownBuild {
 pub(crate) struct Product {
     pub name: String,
     pub support_end: Option<Utc>,
+    /// Where no end is set: support does not end before.
+    pub support_not_before: Option<Utc>,
     /// Until when the vendor says of new holes whether this product has them.
     pub assessed_until: Option<Utc>,
     /// The paid extension in words; empty where there is none.
@@ -120,6 +122,7 @@ impl Catalogue {
             .map(|row| Product {
                 name: row[0].to_owned(),
                 support_end: table::day(&row[1]),
+                support_not_before: table::day(&row[5]),
                 assessed_until: table::day(&row[2]),
                 extended_programme: row[3].to_owned(),
                 way_out: row[4].to_owned(),

@@ -150,8 +150,10 @@ fn programme_words(until: Option<String>, without: &WithoutProgramme) -> String 
     let exploited = without.leaves_exploited.join(", ");
     match (without.leaves_exploited.len(), without.leaves_open) {
         (0, 0) => {}
+        (0, 1) => words.push_str(", which leaves 1 hole open"),
         (0, others) => words.push_str(&format!(", which leaves {others} holes open")),
         (_, 0) => words.push_str(&format!(", which leaves {exploited} open, known to be exploited")),
+        (_, 1) => words.push_str(&format!(", which leaves {exploited} open, known to be exploited, and 1 other")),
         (_, others) => {
             words.push_str(&format!(", which leaves {exploited} open, known to be exploited, and {others} others"));
         }

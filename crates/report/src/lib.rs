@@ -13,7 +13,7 @@ pub mod screen;
 pub mod timeline;
 mod wording;
 
-pub use wording::{proves_word, stage_word};
+pub use wording::{count, proves_word, stage_word};
 
 #[cfg(test)]
 #[path = "../examples/samples/mod.rs"]

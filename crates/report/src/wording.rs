@@ -172,7 +172,8 @@ pub(crate) fn number(value: u64) -> String {
 }
 
 /// `1 file`, `2 files`.
-pub(crate) fn count(value: u64, one: &str, many: &str) -> String {
+#[must_use]
+pub fn count(value: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(value), if value == 1 { one } else { many })
 }
 

@@ -1,6 +1,6 @@
 //! What is asked, wherever it stands: arguments, tables, assessments, evidence.
 
-use exchange::{Knowledge, Number};
+use exchange::{Knowledge, NotANumber, Number};
 use model::advice::NotUnderstood;
 use report::hostile::ForTerminal;
 
@@ -64,7 +64,11 @@ pub fn collect(options: &AdviseOptions, console: &Console) -> Result<Asked, Fail
 fn argument(server: Option<String>, text: &str) -> Result<Row, Failure> {
     let number = Knowledge::shipped().read_number(text).map_err(|error| {
         let shown = format!("{:.VALUE_COLUMNS_MAX$}", ForTerminal(text));
-        Failure::new(Exit::Usage, format!("`{shown}` names no build: {error}")).hint(error.hint())
+        let message = match error {
+            NotANumber::TooOld { .. } => format!("`{shown}` cannot be judged: {error}"),
+            _ => format!("`{shown}` names no build: {error}"),
+        };
+        Failure::new(Exit::Usage, message).hint(error.hint())
     })?;
     Ok(Row { server, asked: text.trim().to_owned(), source: "command line".to_owned(), number })
 }
@@ -79,7 +83,7 @@ fn refuse_bad_rows(bad: &[NotUnderstood]) -> Result<(), Failure> {
     if bad.len() > BAD_ROWS_MAX {
         words.push(format!("and {} more", bad.len() - BAD_ROWS_MAX));
     }
-    let rows = if bad.len() == 1 { "1 row names no build" } else { &format!("{} rows name no build", bad.len()) };
+    let rows = if bad.len() == 1 { "1 row cannot be judged" } else { &format!("{} rows cannot be judged", bad.len()) };
     Err(Failure::new(Exit::Usage, format!("{rows}: {}", words.join("; ")))
         .hint("nothing was judged; mend the rows, or leave them out with --keep-going"))
 }

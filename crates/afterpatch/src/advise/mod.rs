@@ -28,6 +28,7 @@ const SERVERS_MAX: usize = 100_000;
 /// Runs the verb.
 pub fn run(options: &AdviseOptions, console: &Console) -> Result<Exit, Failure> {
     refuse_output_over_input(options)?;
+    refuse_unknown_holes(options)?;
     let asked = asked::collect(options, console)?;
     let advice = judge(options, asked)?;
     let text = match options.format {
@@ -56,6 +57,15 @@ fn refuse_output_over_input(options: &AdviseOptions) -> Result<(), Failure> {
     inputs.extend(options.from.iter().filter_map(|path| from::assessment_in(path)));
     Inventory::refuse_output_inside(&inputs, output)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()).hint("choose another file with -o FILE"))
+}
+
+/// A number nobody knows is mistyped or newer than the data; an answer to it would look like knowledge.
+fn refuse_unknown_holes(options: &AdviseOptions) -> Result<(), Failure> {
+    let known = Knowledge::shipped();
+    let Some(unknown) = options.cve.iter().find(|cve| !known.is_listed(cve)) else { return Ok(()) };
+    let message = format!("`{}` is not a hole in the list of {}", unknown.to_ascii_uppercase(), known.state_day());
+    Err(Failure::new(Exit::Usage, message)
+        .hint("`afterpatch advise BUILD --all` names all that are; a newer hole needs a newer version"))
 }
 
 fn judge(options: &AdviseOptions, asked: Asked) -> Result<Advice, Failure> {

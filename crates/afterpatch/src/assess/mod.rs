@@ -177,8 +177,10 @@ fn refuse_nothing(files: &[FileRecord], options: &AssessOptions) -> Result<(), F
     let (count, unreadable) = (files.len(), files.iter().filter(|file| file.sha256.is_none()).count());
     let containers = files.iter().filter(|file| file.kind == Kind::Container).count();
     let message = format!(
-        "nothing recognised in {}: {count} files, {unreadable} of them unreadable, {containers} archives",
-        places.join(", ")
+        "nothing recognised in {}: {}, {unreadable} of them unreadable, {}",
+        places.join(", "),
+        report::count(count as u64, "file", "files"),
+        report::count(containers as u64, "archive", "archives")
     );
     let hint = if containers > 0 {
         "this version does not look into archives; unpack them to a folder of their own first"

@@ -97,7 +97,11 @@ fn indicators(opened: &Opened, rule: &RuleFacts, page: &mut Page) {
         .collect();
     let shown = all.get(..INDICATORS_MAX).unwrap_or(&all);
     page.list(
-        &format!("The first of {} indicators, in {}", all.len(), Place::of(opened, "indicators.csv", None)),
+        &format!(
+            "The first of {}, in {}",
+            report::count(all.len() as u64, "indicator", "indicators"),
+            Place::of(opened, "indicators.csv", None)
+        ),
         shown,
     );
 }

@@ -66,8 +66,11 @@ pub fn refuse_refusals(opened: &[Opened], refusals: &[Refusal]) -> Result<(), Fa
     if refusals.len() > NAMED_MAX {
         named.push(format!("and {} more", refusals.len() - NAMED_MAX));
     }
-    let message =
-        format!("{} parts of the packs do not load, so nothing is used: {}", refusals.len(), named.join("; "));
+    let parts = match refusals.len() {
+        1 => "1 part of the packs does not load".to_owned(),
+        many => format!("{many} parts of the packs do not load"),
+    };
+    let message = format!("{parts}, so nothing is used: {}", named.join("; "));
     Err(Failure::new(Exit::Integrity, message).hint("`afterpatch packs check PATH` says all of it"))
 }
 
@@ -84,7 +87,8 @@ fn bundle(options: &PackOptionsOfFile, console: &Console) -> Result<Exit, Failur
     let (files, size) = (opened.files.files.len(), bytes.len());
     let version = compiled.plan.packs().first().map(|pack| pack.version.as_str()).unwrap_or_default();
     let (id, version) = (ForTerminal(&opened.files.id), ForTerminal(version));
-    console.say(&format!("{id} {version}: {files} files, {size} bytes in `{}`", shown(&options.output)));
+    let files = report::count(files as u64, "file", "files");
+    console.say(&format!("{id} {version}: {files}, {size} bytes in `{}`", shown(&options.output)));
     Ok(Exit::Done)
 }
 

@@ -170,7 +170,7 @@ fn bad_rows_refuse_the_table_unless_they_may_be_left_out() {
     let rows: String = (2..16).map(|row| format!("EXC{row:02},n/a {row}\n")).collect();
     let path = table(&folder, "some.csv", format!("server,build\n{rows}EXC99,15.1.2106.2\n"));
     let message = refused(&["--csv", text(&path)]);
-    assert!(message.contains("14 rows name no build: some.csv:2 `n/a 2`"), "{message}");
+    assert!(message.contains("14 rows cannot be judged: some.csv:2 `n/a 2`"), "{message}");
     assert!(message.contains("some.csv:11") && !message.contains("some.csv:12"), "{message}");
     assert!(message.contains("and 4 more") && message.contains("--keep-going"), "{message}");
 
@@ -247,13 +247,53 @@ fn support_depends_on_the_day_asked_for() {
 
 #[test]
 fn only_the_holes_asked_for() {
-    let advice = answered(&["15.1.2106.2", "--cve", "cve-2021-26855", "--cve", "CVE-2099-12345"]);
+    let advice = answered(&["15.1.2106.2", "--cve", "cve-2021-26855", "--cve", "CVE-2024-21410"]);
     assert_eq!(list(&advice["builds"][0]["holes"]).len(), 2);
     assert_eq!(state(&advice, "CVE-2021-26855"), "open");
-    assert_eq!(state(&advice, "CVE-2099-12345"), "undetermined");
     let shown = advise(&["15.1.2106.13", "--cve", "CVE-2021-26855"]).stdout;
-    assert!(shown.contains("Of the holes asked for: No hole is known to be open; 1 closed."), "{shown}");
+    assert!(shown.contains("The hole asked for is closed."), "{shown}");
     assert!(shown.contains("The holes asked for\n  CVE-2021-26855  ProxyLogon (SSRF): fixed;"), "{shown}");
+}
+
+#[test]
+fn holes_asked_for_are_counted_by_what_they_are() {
+    let shown = |holes: &[&str]| {
+        let asked = holes.iter().flat_map(|hole| ["--cve", *hole]);
+        advise(&["15.1.2106.2"].into_iter().chain(asked).collect::<Vec<_>>()).stdout
+    };
+    let one = shown(&["CVE-2021-26855"]);
+    assert!(one.contains("The hole asked for is open, and known to be exploited."), "{one}");
+    let two = shown(&["CVE-2021-26855", "CVE-2020-0688"]);
+    assert!(two.contains("Of the 2 holes asked for: 1 open and known to be exploited, 1 closed."), "{two}");
+}
+
+#[test]
+fn a_hole_that_is_in_no_list_is_refused() {
+    let message = refused(&["15.1.2106.2", "--cve", "CVE-2021-26855", "--cve", "cve-2099-12345"]);
+    assert!(message.contains("`CVE-2099-12345` is not a hole in the list of 2026-11-23"), "{message}");
+}
+
+#[test]
+fn products_from_before_2010_are_named_and_refused() {
+    let message = refused(&["Version 8.3 (Build 83.6)"]);
+    assert!(message.contains("Exchange Server 2007 is older than what is covered"), "{message}");
+    let folder = folder();
+    let path = table(&folder, "old.csv", "server,build\nA,6.5.7638.1\nB,15.1.2507.6\n");
+    let message = refused(&["--csv", &path.display().to_string()]);
+    assert!(
+        message.contains("1 row cannot be judged: old.csv:2 `6.5.7638.1` (Exchange Server 2003 is older"),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_number_of_the_directory_is_read_and_said() {
+    let shown = advise(&["Version 15.1 (Build 32507.6)"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        shown.contains("with 30000 added, as serialNumber of a server in Active Directory is, so this is 15.1.2507.6"),
+        "{shown}"
+    );
+    assert!(shown.contains("Exchange Server 2016 CU23"), "{shown}");
 }
 
 #[test]

@@ -379,7 +379,7 @@ fn files_of_others_become_a_pack() {
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{}", outcome.stdout);
     assert!(!outcome.stdout.contains(|c: char| c.is_control() && c != '\n'), "{:?}", outcome.stdout);
     for told in [
-        "5 indicators, 1 rules, 1 YARA files",
+        "5 indicators, 1 rule, 1 YARA file",
         "1 × sighting",
         "bundle.json: indicator--2: `LIKE`",
         "table.csv:3: type `shoe`",
@@ -472,7 +472,7 @@ fn a_hundred_thousand_objects_are_read() {
     let objects: Vec<String> = (0..100_000).map(object).collect();
     tree.put("many.json", format!("{{\"type\":\"bundle\",\"objects\":[{}]}}", objects.join(",")));
     let outcome = import(&[tree.path().join("many.json")], &tree.path().join("many"), &["--id", "many"]);
-    assert!(outcome.status == 0 && outcome.stdout.contains("100000 indicators"), "{}", outcome.stderr);
+    assert!(outcome.status == 0 && outcome.stdout.contains("100,000 indicators"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -67,6 +67,15 @@ impl Knowledge {
     }
 
     fn note(&self, number: &Number) -> Option<String> {
+        let note = self.note_on_build(number);
+        if number.names != Names::SerialNumber {
+            return note;
+        }
+        let read = format!("{SERIAL_NUMBER}, so this is {}", number.ends().0);
+        Some(note.map_or(read.clone(), |note| format!("{read}; {note}")))
+    }
+
+    fn note_on_build(&self, number: &Number) -> Option<String> {
         let (lowest, highest) = number.ends();
         let release = self.release(lowest);
         let state = crate::STATE_DATE;
@@ -167,6 +176,8 @@ impl Knowledge {
 }
 
 const CU_ONLY: &str = "the number names the CU and not the update on it, as three parts and AdminDisplayVersion do";
+const SERIAL_NUMBER: &str =
+    "the number is written with 30000 added, as serialNumber of a server in Active Directory is";
 const TELL: &str = "`Get-Command ExSetup.exe | % {$_.FileVersionInfo}` on the server tells";
 
 fn hole_state(state: FixState) -> Option<HoleState> {

@@ -12,6 +12,11 @@ use crate::builds::{Kind, KnownBuild};
 /// No spelling of a build is as long.
 const CHARS_MAX: usize = 120;
 
+/// What the attribute `serialNumber` of a server in Active Directory adds to the third number: the CU 15.1.2507.6 stands
+/// there as `Version 15.1 (Build 32507.006)`. Source: Microsoft, Version error when you install Exchange Server in
+/// RecoverServer mode (2024-01-24). No build of Exchange has as high a number.
+const ADDED_IN_DIRECTORY: u16 = 30_000;
+
 /// Which build a text names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Number {
@@ -51,6 +56,8 @@ pub enum Names {
     ThreeParts,
     /// The CU, as `Get-ExchangeServer` shows it.
     DisplayVersion,
+    /// The CU, with 30000 added to the build, as the attribute `serialNumber` of a server in Active Directory has it.
+    SerialNumber,
     /// The CU by its name.
     Name,
 }
@@ -75,6 +82,12 @@ pub enum NotANumber {
     /// A part is no number below 65,536.
     #[error("every part of a build number is a number below 65,536")]
     PartTooLarge,
+    /// A product from before all that is known here.
+    #[error("{product} is older than what is covered (Exchange Server 2010 and later)")]
+    TooOld {
+        /// Its name.
+        product: &'static str,
+    },
     /// A name of a product without such a release.
     #[error("no release of this name is in the list of {}", crate::STATE_DATE)]
     NoSuchRelease,
@@ -91,6 +104,7 @@ impl NotANumber {
             Self::Parts { perhaps: Some(build), .. } => {
                 format!("all four parts are needed, such as `{build}`; {WHERE}")
             }
+            Self::TooOld { .. } => "it gets no updates and has to be replaced, whatever it is open to".to_owned(),
             _ => format!("write `15.1.2106.2`, `15.1.2106`, `Version 15.1 (Build 2106.2)` or `2016 CU18`; {WHERE}"),
         }
     }
@@ -113,8 +127,15 @@ impl Knowledge {
         }
         let lower = text.to_ascii_lowercase();
         let bare = lower.strip_prefix("version").map_or(lower.as_str(), str::trim_start);
+        if let Some(product) = older_than_covered(bare) {
+            return Err(NotANumber::TooOld { product });
+        }
         if let Some((product, cu)) = display_version(bare) {
-            return self.cu_of(&parts(&format!("{product}.{cu}"))?, Names::DisplayVersion);
+            let mut parts = parts(&format!("{product}.{cu}"))?;
+            let in_directory = parts.get_mut(2).filter(|build| **build >= ADDED_IN_DIRECTORY);
+            let Some(build) = in_directory else { return self.cu_of(&parts, Names::DisplayVersion) };
+            *build -= ADDED_IN_DIRECTORY;
+            return self.cu_of(&parts, Names::SerialNumber);
         }
         if bare.starts_with(|c: char| c.is_ascii_digit()) && !bare.contains(|c: char| c.is_whitespace()) {
             return self.numeric(bare);
@@ -215,6 +236,24 @@ impl Knowledge {
     }
 }
 
+/// The product that a number or a name is of, where it came before 2010.
+fn older_than_covered(text: &str) -> Option<&'static str> {
+    let words = text.split(|c: char| c.is_whitespace() || c == '(');
+    let first = words.into_iter().find(|word| !matches!(*word, "" | "microsoft" | "exchange" | "server"))?;
+    let (named, numbers) = (!first.contains(['.', ',']), parts(first).unwrap_or_default());
+    let is_whole = numbers.len() > 2 || text.contains('(') || text.contains("exchange");
+    match (first, numbers.as_slice()) {
+        ("2007", _) if named => Some("Exchange Server 2007"),
+        ("2003", _) if named => Some("Exchange Server 2003"),
+        ("2000", _) if named => Some("Exchange 2000 Server"),
+        (_, [8, ..]) if is_whole => Some("Exchange Server 2007"),
+        (_, [6, 5, ..]) if is_whole => Some("Exchange Server 2003"),
+        (_, [6, 0, ..]) if is_whole => Some("Exchange 2000 Server"),
+        (_, [5, 5, ..]) if is_whole => Some("Exchange Server 5.5"),
+        _ => None,
+    }
+}
+
 /// `15.1 (build 2106.2)` → `15.1` and `2106.2`.
 fn display_version(text: &str) -> Option<(&str, &str)> {
     let (product, rest) = text.split_once('(')?;
@@ -269,6 +308,43 @@ mod tests {
         check("Version 14.3 (Build 123.4)", Names::DisplayVersion, "14.3.123.4", "14.3.513.0");
         check("Version 15.1 (Build 2106.8)", Names::DisplayVersion, "15.1.2106.8", "15.1.2106.13");
         check("15.1.225", Names::ThreeParts, "15.1.225.42", "15.1.225.42");
+    }
+
+    #[test]
+    fn the_directory_adds_thirty_thousand() {
+        check("Version 15.1 (Build 32507.6)", Names::SerialNumber, "15.1.2507.6", "15.1.2507.75");
+        check("Version 15.1 (Build 32507.006)", Names::SerialNumber, "15.1.2507.6", "15.1.2507.75");
+        check("Version 15.0 (Build 31497.2)", Names::SerialNumber, "15.0.1497.2", "15.0.1497.48");
+        check("Version 15.1 (Build 32507.17)", Names::SerialNumber, "15.1.2507.17", "15.1.2507.75");
+        check("15.1.32507.6", Names::Build, "15.1.32507.6", "15.1.32507.6");
+        let number = Knowledge::shipped().read_display_version("Version 15.1 (Build 32507.6)").expect("a number");
+        assert_eq!(number.names, Names::SerialNumber);
+    }
+
+    #[test]
+    fn what_came_before_2010_is_named() {
+        let refused = |text: &str| Knowledge::shipped().read_number(text).expect_err(text).to_string();
+        for (text, product) in [
+            ("8.3.83.6", "Exchange Server 2007"),
+            ("08.03.0083.006", "Exchange Server 2007"),
+            ("Version 8.3 (Build 83.6)", "Exchange Server 2007"),
+            ("Version 8.3 (Build 30083.6)", "Exchange Server 2007"),
+            ("Exchange 2007 SP3", "Exchange Server 2007"),
+            ("6.5.7638.1", "Exchange Server 2003"),
+            ("2003", "Exchange Server 2003"),
+            ("Version 6.5 (Build 7638.2: Service Pack 2)", "Exchange Server 2003"),
+            ("6.0.6249.0", "Exchange 2000 Server"),
+            ("Exchange 5.5", "Exchange Server 5.5"),
+        ] {
+            assert_eq!(
+                refused(text),
+                format!("{product} is older than what is covered (Exchange Server 2010 and later)")
+            );
+        }
+        for text in ["8.3", "2106.2", "2009", "6.4.1.1"] {
+            let read = Knowledge::shipped().read_number(text);
+            assert!(!matches!(read, Err(NotANumber::TooOld { .. })), "{text}");
+        }
     }
 
     #[test]

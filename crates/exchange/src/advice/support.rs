@@ -27,7 +27,13 @@ impl Knowledge {
 
 fn on_day(product: &Product, extension_end: Option<Utc>, as_of: Utc) -> (SupportState, String) {
     match (product.support_end, extension_end) {
-        (None, _) => (SupportState::Supported, "in support, no end is known".to_owned()),
+        (None, _) => {
+            let words = match product.support_not_before.filter(|day| as_of <= *day) {
+                Some(day) => format!("in support until {} at the earliest, no end is set", Day(day)),
+                None => "in support, no end is known".to_owned(),
+            };
+            (SupportState::Supported, words)
+        }
         (Some(end), _) if as_of <= end => (SupportState::Supported, format!("in support until {}", Day(end))),
         (Some(end), Some(until)) if as_of <= until => (
             SupportState::PaidExtension,
@@ -71,7 +77,8 @@ mod tests {
         );
         check("15.1.2507.6", "2026-11-01", Ended, "support ended on 2025-10-14, the paid extension on 2026-10-31");
         check("14.3.123.4", "2026-11-23", Ended, "support ended on 2020-10-13");
-        check("15.2.2562.17", "2026-11-23", Supported, "in support, no end is known");
+        check("15.2.2562.17", "2026-11-23", Supported, "in support until 2035-12-31 at the earliest, no end is set");
+        check("15.2.2562.17", "2036-01-01", Supported, "in support, no end is known");
         check(
             "15.2.2000.1",
             "2026-11-23",

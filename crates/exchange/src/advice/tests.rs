@@ -62,7 +62,7 @@ fn the_newest_of_all() {
         expect![[r#"
         15.2.2562.53: Exchange Server SE RTM Sep26SUv2 [Exact]
         note: 
-        support: in support, no end is known
+        support: in support until 2035-12-31 at the earliest, no end is set
         Counts { open_exploited: 0, undetermined_exploited: 0, open: 0, partly: 11, undetermined: 1, fixed: 122, not_affected: 1 }
         * Now extended-protection 6
         * Now hybrid-app 1
@@ -82,7 +82,7 @@ fn newer_than_all() {
         expect![[r#"
         15.2.9999.1: Exchange Server SE newer than any known [NewerThanKnown]
         note: it is newer than what is known on 2026-11-23
-        support: in support, no end is known
+        support: in support until 2035-12-31 at the earliest, no end is set
         Counts { open_exploited: 0, undetermined_exploited: 1, open: 0, partly: 11, undetermined: 41, fixed: 82, not_affected: 1 }
         * Now extended-protection 6
         * Now hybrid-app 1

@@ -103,6 +103,13 @@ impl Knowledge {
         self.holes.by_id.get(&cve.to_ascii_uppercase())
     }
 
+    /// Whether anything is known of a hole, by id in any case.
+    #[must_use]
+    pub fn is_listed(&self, cve: &str) -> bool {
+        let is_it = |known: &String| known.eq_ignore_ascii_case(cve);
+        self.hole(cve).is_some() || self.holes.exceptions.iter().any(|exception| exception.cves.iter().any(is_it))
+    }
+
     /// What else has to hold for a hole to be closed, where the data ties something to this build.
     pub(crate) fn condition(&self, cve: &str, build: Build) -> Option<&Condition> {
         let case = Case { knowledge: self, hole: self.holes.by_id.get(cve)?, build };

@@ -103,8 +103,8 @@ impl Page<'_> {
             self.text("  ", &sentence(note));
         }
         self.text("  ", &sentence(&build.support.words));
-        let asked = if self.advice.only.is_empty() { "" } else { "Of the holes asked for: " };
-        self.text("  ", &format!("{asked}{}.", holes_in_words(build)));
+        let words = if self.advice.only.is_empty() { holes_in_words(build) } else { asked_in_words(build) };
+        self.text("  ", &format!("{words}."));
         self.way(build);
         match self.detail {
             Detail::All => self.all_holes(build),
@@ -284,7 +284,7 @@ impl Page<'_> {
             .map(|server| format!("{:.NAME_COLUMNS$}", ForTerminal(server.server.as_deref().unwrap_or(&server.asked))))
             .collect();
         if servers.len() > NAMES_MAX {
-            names.push(format!("{} others", servers.len() - NAMES_MAX));
+            names.push(count((servers.len() - NAMES_MAX) as u64, "other", "others"));
         }
         names.join(", ")
     }
@@ -336,7 +336,9 @@ fn holes_in_words(build: &BuildAdvice) -> String {
         (0, 0) => "No hole is known to be open".to_owned(),
         (0, others) => format!("Open to {}, none of them known to be exploited", holes(others)),
         (exploited, 0) => format!("Open to {} known to be exploited", holes(exploited)),
-        (exploited, others) => format!("Open to {} known to be exploited, and to {others} others", holes(exploited)),
+        (exploited, others) => {
+            format!("Open to {} known to be exploited, and to {}", holes(exploited), count(others, "other", "others"))
+        }
     };
     if counts.partly > 0 {
         words.push_str(&format!("; {} closed only if more was done", counts.partly));
@@ -350,6 +352,31 @@ fn holes_in_words(build: &BuildAdvice) -> String {
     }
     words.push_str(&format!("; {} closed", counts.fixed));
     words
+}
+
+/// What became of the holes that were asked for.
+fn asked_in_words(build: &BuildAdvice) -> String {
+    let counts = build.counts;
+    if build.product == UNKNOWN {
+        return "Nothing can be said of its holes".to_owned();
+    }
+    let words = [
+        (counts.open_exploited, "open and known to be exploited", "open, and known to be exploited"),
+        (counts.open - counts.open_exploited, "open", "open"),
+        (counts.partly, "closed only if more was done", "closed only if more was done"),
+        (counts.undetermined, "not told by the number", "not told by the number"),
+        (counts.fixed, "closed", "closed"),
+        (counts.not_affected, "never in this product", "one that this product never had"),
+    ];
+    let met: Vec<_> = words.into_iter().filter(|(number, _, _)| *number > 0).collect();
+    match met.as_slice() {
+        [(1, _, one)] => format!("The hole asked for is {one}"),
+        _ => {
+            let parts: Vec<String> = met.iter().map(|(number, many, _)| format!("{number} {many}")).collect();
+            let all = met.iter().map(|(number, _, _)| number).sum();
+            format!("Of the {} asked for: {}", holes(all), parts.join(", "))
+        }
+    }
 }
 
 fn holes_in_short(build: &BuildAdvice) -> String {
@@ -401,7 +428,7 @@ mod tests {
         let place = |text: &str| shown.find(text).unwrap_or_else(|| panic!("{text}: {shown}"));
         let order = [
             "15.1.2106.2: Exchange Server 2016 CU18, released 2020-09-15",
-            "Open to 1 hole known to be exploited, and to 1 others",
+            "Open to 1 hole known to be exploited, and to 1 other",
             "The way",
             "1. Install CU23 (15.1.2507.75, KB1); it is only for customers of the programme.",
             "Open and known to be exploited",

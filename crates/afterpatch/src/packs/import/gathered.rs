@@ -99,6 +99,16 @@ impl Confidence {
 }
 
 impl Gathered {
+    /// How many there are of what goes into the pack, in words: indicators, rules, YARA files.
+    pub fn held(&self) -> [String; 3] {
+        let words = |number: usize, one: &str, many: &str| report::count(number as u64, one, many);
+        [
+            words(self.indicators.len(), "indicator", "indicators"),
+            words(self.rules.len(), "rule", "rules"),
+            words(self.yara.len(), "YARA file", "YARA files"),
+        ]
+    }
+
     /// Takes an indicator, or says why not. What is there already is joined: the widest time, the higher confidence.
     pub fn add(&mut self, what: &str, mut found: Found) {
         if found.value.len() > VALUE_BYTES_MAX || found.value.chars().any(char::is_control) {

@@ -14,6 +14,7 @@ mod written;
 
 use std::path::{Path, PathBuf};
 
+use report::count;
 use report::hostile::ForTerminal;
 use sha2::{Digest, Sha256};
 
@@ -147,15 +148,10 @@ struct Shape {
 }
 
 fn summary(target: &Path, gathered: &Gathered) -> String {
-    let mut text = format!(
-        "{}: {} indicators, {} rules, {} YARA files\n",
-        super::shown(target),
-        gathered.indicators.len(),
-        gathered.rules.len(),
-        gathered.yara.len()
-    );
+    let mut text = format!("{}: {}\n", super::shown(target), gathered.held().join(", "));
     if gathered.joined > 0 {
-        text.push_str(&format!("joined: {} indicators that were there already\n", gathered.joined));
+        let joined = count(gathered.joined, "indicator that was", "indicators that were");
+        text.push_str(&format!("joined: {joined} there already\n"));
     }
     for (what, count) in &gathered.ignored {
         text.push_str(&format!("not read: {count} × {}\n", ForTerminal(what)));

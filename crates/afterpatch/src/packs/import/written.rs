@@ -249,13 +249,11 @@ fn readme(options: &ImportOptions, sources: &[Source], gathered: &Gathered) -> S
     if sources.len() > SOURCES_MAX {
         text.push_str(&format!("* and {} more files\n", sources.len() - SOURCES_MAX));
     }
+    let [indicators, rules, yara] = gathered.held();
     text.push_str(&format!(
-        "\nIt holds {} indicators, {} rules and {} YARA files. The rules are those of their authors: ids, licences and\n\
+        "\nIt holds {indicators}, {rules} and {yara}. The rules are those of their authors: ids, licences and\n\
          references are kept, and tags for the stage and for what a hit proves (context) were added. Nobody has run cases\n\
-         of them here, and nothing in this pack proves anything by itself.\n",
-        gathered.indicators.len(),
-        gathered.rules.len(),
-        gathered.yara.len()
+         of them here, and nothing in this pack proves anything by itself.\n"
     ));
     if !gathered.ignored.is_empty() {
         text.push_str("\n## Not read\n\n");
