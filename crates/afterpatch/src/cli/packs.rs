@@ -69,7 +69,7 @@ Exit status:
   2  the arguments do not fit
   5  at least one error")]
 pub struct CheckOptions {
-    /// Pack folders, folders of packs, pack files [default: the built-in packs]
+    /// Pack folders, folders of packs, pack files, or ids of built-in packs [default: the built-in packs]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Warnings are errors
@@ -88,7 +88,7 @@ Exit status:
   2  the arguments do not fit
   5  a case differs, or a pack with rules has none")]
 pub struct TestOptions {
-    /// Pack folders, folders of packs, pack files [default: the built-in packs]
+    /// Pack folders, folders of packs, pack files, or ids of built-in packs [default: the built-in packs]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }

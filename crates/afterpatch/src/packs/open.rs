@@ -113,16 +113,36 @@ pub fn load(options: &PackOptions) -> Result<Vec<Opened>, Failure> {
     }
 }
 
-/// The packs at paths, as `check` and `test` look at them.
+/// The packs at paths, as `check` and `test` look at them. Where nothing lies, a word may name a built-in pack.
 pub fn at_all(paths: &[PathBuf]) -> Result<Vec<Opened>, Failure> {
     let mut packs = Vec::new();
     for path in paths {
-        packs.extend(at(path, None)?);
+        match named(path) {
+            Some(word) => packs.push(built_in_of(word)?),
+            None => packs.extend(at(path, None)?),
+        }
     }
     packs.sort_by(|first, second| first.files.id.cmp(&second.files.id));
     match packs.windows(2).find(|pair| pair[0].files.id == pair[1].files.id) {
         Some(pair) => Err(twice(&pair[0], &pair[1])),
         None => Ok(packs),
+    }
+}
+
+/// A word that can be the name of a pack, and no file or folder that is there.
+fn named(path: &Path) -> Option<&str> {
+    path.to_str().filter(|word| super::is_id(word) && path.symlink_metadata().is_err())
+}
+
+fn built_in_of(word: &str) -> Result<Opened, Failure> {
+    let mut all = built_in();
+    match all.iter().position(|pack| pack.files.id == word) {
+        Some(place) => Ok(all.swap_remove(place)),
+        None => {
+            let ids: Vec<&str> = all.iter().map(|pack| pack.files.id.as_str()).collect();
+            let message = format!("`{word}` is no file or folder, and no built-in pack");
+            Err(Failure::new(Exit::Usage, message).hint(format!("built in are: {}", ids.join(", "))))
+        }
     }
 }
 

@@ -463,6 +463,37 @@ fn nothing_is_written_by_half() {
 }
 
 #[test]
+fn what_cannot_be_imported_is_called_by_its_name() {
+    let tree = Tree::empty();
+    for (name, content, told) in [
+        ("broken.json", "{\"type\":\"bundle\",\n\"objects\":[{]}", "the JSON is broken, line 2"),
+        ("cut.json", "\"type\":\"bundle\",\n\"objects\":[]}", "the JSON is broken, line 1"),
+        ("empty.json", "", "the file is empty"),
+        ("empty.csv", " \r\n", "the file is empty"),
+        ("other.csv", "a,b\n1,2\n", "line 1: needs a column `type`"),
+    ] {
+        tree.put(name, content);
+        let outcome = import(&[tree.path().join(name)], &tree.path().join("vendor"), &["--id", "vendor"]);
+        assert_eq!(outcome.status, 5, "{name}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(told), "{name}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn built_in_packs_are_checked_and_tested_by_their_ids() {
+    let tested = afterpatch(&["packs", "test", "cve-2020-0688"]);
+    assert_eq!(tested.status, 0, "{}", tested.stderr);
+    assert!(tested.stdout.starts_with("cve-2020-0688: ") && tested.stdout.lines().count() == 1, "{}", tested.stdout);
+    let checked = afterpatch(&["packs", "check", "cve-2020-0688"]);
+    assert!(checked.status == 0 && checked.stdout.contains("packs 1, "), "{}", checked.stdout);
+    for verb in ["check", "test"] {
+        let (status, message) = refused(&["packs", verb, "cve-2020-068"]);
+        assert_eq!(status, 2);
+        assert!(message.contains("no built-in pack") && message.contains("cve-2020-0688"), "{message}");
+    }
+}
+
+#[test]
 fn a_hundred_thousand_objects_are_read() {
     let tree = Tree::empty();
     let object = |number: u32| {

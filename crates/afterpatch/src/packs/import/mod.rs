@@ -110,14 +110,23 @@ fn read(path: &Path, name: &str, bytes: Vec<u8>, gathered: &mut Gathered) -> Res
         return Ok(());
     }
     match text.trim_start().chars().next() {
+        None => Err(refuse("the file is empty".to_owned())),
         Some('{' | '[') => json(name, text, gathered).map_err(refuse),
+        Some(_) if lower.ends_with(".json") => {
+            let blank = text.len() - text.trim_start().len();
+            let line = 1 + text.bytes().take(blank).filter(|byte| *byte == b'\n').count();
+            Err(refuse(format!("the JSON is broken, line {line}: it begins with neither `{{` nor `[`")))
+        }
         _ => table::gather(name, text, gathered).map_err(refuse),
     }
 }
 
 /// STIX and MISP tell themselves apart by their first keys.
 fn json(name: &str, text: &str, gathered: &mut Gathered) -> Result<(), String> {
-    let at = |error: serde_json::Error| format!("no JSON of a kind that is read: {error}");
+    let at = |error: serde_json::Error| match error.classify() {
+        serde_json::error::Category::Data => format!("no JSON of a kind that is read: {error}"),
+        _ => format!("the JSON is broken, line {}: {error}", error.line()),
+    };
     if text.trim_start().starts_with('[') {
         let events: Vec<misp::Envelope> = serde_json::from_str(text).map_err(at)?;
         events.into_iter().for_each(|event| misp::gather(name, event, gathered));
