@@ -46,34 +46,10 @@ pub struct FileContent<'a> {
 pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> FileTally {
     let path = facts.on_server.as_str();
     let name = path.rsplit('\\').next().unwrap_or(path);
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     let in_web_folder = exchange::url_of_path(path);
     let belongs = exchange::file_belongs(path, file.sha256).unwrap_or(Belongs::Unknown);
     let mut tally = FileTally::default();
-    let size = file.size.to_string();
-    let belongs_word = match belongs {
-        Belongs::Known => "known",
-        Belongs::PathOnly => "path-only",
-        Belongs::Unknown => "unknown",
-    };
-    let head = String::from_utf8_lossy(file.head.get(..HEAD_BYTES).unwrap_or(file.head));
-    let all: [(&str, &[u8]); 10] = [
-        ("path", path.as_bytes()),
-        ("name", name.as_bytes()),
-        ("extension", extension.as_bytes()),
-        ("url", in_web_folder.as_deref().unwrap_or_default().as_bytes()),
-        ("size", size.as_bytes()),
-        ("sha256", file.sha256.unwrap_or_default().as_bytes()),
-        ("belongs", belongs_word.as_bytes()),
-        ("kind", kind_word(file.kind).as_bytes()),
-        ("content", file.content),
-        ("head", head.as_bytes()),
-    ];
-    let said = all.into_iter().filter(|(_, value)| !value.is_empty());
-    let fields = FileFields { fields: said.map(|(name, value)| (name, Cow::Borrowed(value))).collect() };
-    let mut rules = Vec::new();
-    plan.file(&fields, &mut |rule| rules.push(rule));
-    rules.extend(known_by(plan, path, name, file));
+    let mut rules = rules_that_fit(plan, (path, name), in_web_folder.as_deref(), belongs, file);
     if !plan.yara(path, file.bytes, &mut |rule| rules.push(rule)) {
         let reason = RejectReason::Damaged("YARA rules took too long on this file, and not all were tried");
         tally.reject(Reject { record: 0, offset: 0, reason });
@@ -113,6 +89,42 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
         server.builds.undated.extend(file_version(file.content));
     }
     tally
+}
+
+/// Rules over what a file is, and indicators that name it.
+fn rules_that_fit(
+    plan: &Plan,
+    (path, name): (&str, &str),
+    url: Option<&str>,
+    belongs: Belongs,
+    file: &FileContent<'_>,
+) -> Vec<RuleIndex> {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let size = file.size.to_string();
+    let belongs_word = match belongs {
+        Belongs::Known => "known",
+        Belongs::PathOnly => "path-only",
+        Belongs::Unknown => "unknown",
+    };
+    let head = String::from_utf8_lossy(file.head.get(..HEAD_BYTES).unwrap_or(file.head));
+    let all: [(&str, &[u8]); 10] = [
+        ("path", path.as_bytes()),
+        ("name", name.as_bytes()),
+        ("extension", extension.as_bytes()),
+        ("url", url.unwrap_or_default().as_bytes()),
+        ("size", size.as_bytes()),
+        ("sha256", file.sha256.unwrap_or_default().as_bytes()),
+        ("belongs", belongs_word.as_bytes()),
+        ("kind", kind_word(file.kind).as_bytes()),
+        ("content", file.content),
+        ("head", head.as_bytes()),
+    ];
+    let said = all.into_iter().filter(|(_, value)| !value.is_empty());
+    let fields = FileFields { fields: said.map(|(name, value)| (name, Cow::Borrowed(value))).collect() };
+    let mut rules = Vec::new();
+    plan.file(&fields, &mut |rule| rules.push(rule));
+    rules.extend(known_by(plan, path, name, file));
+    rules
 }
 
 /// Rules over the elements of a configuration file.
