@@ -191,10 +191,15 @@ impl Assessment {
             }
             let answers = ANSWERS.iter().filter_map(|key| server.answers.get(*key).map(|answer| (key, answer)));
             let on_it = answers.filter(|(_, answer)| rests(&answer.because));
-            resting.extend(on_it.map(|(key, answer)| format!("answer `{key}`: {}", answer.answer)));
+            resting.extend(on_it.map(|(key, answer)| format!("answer `{key}`: {}", first_line(&answer.answer))));
         }
         resting
     }
+}
+
+/// The report has the rest.
+fn first_line(answer: &str) -> &str {
+    answer.lines().next().unwrap_or_default()
 }
 
 impl Resting {
