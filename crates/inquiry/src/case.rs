@@ -85,6 +85,7 @@ fn judge<'a>(
     findings::settle_traces(&mut seen);
     corroboration::weigh(&mut seen);
     corroboration::settle_settings(&mut seen);
+    corroboration::settle_redirected(&mut seen);
     let builds = builds::history(&server.builds, product);
     let spoken = coverage::spoken(server, name, &observations.files);
     let evidence = extent(server);

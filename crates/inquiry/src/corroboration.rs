@@ -57,6 +57,34 @@ pub(crate) fn settle_settings(seen: &mut [Seen]) {
     }
 }
 
+/// Mail that goes where a rule of the attacker sends it is taken, as message tracking shows.
+pub(crate) fn settle_redirected(seen: &mut [Seen]) {
+    let is_rule = |one: &&Seen| {
+        one.proves() == Proves::Persistence && one.finding.attack.iter().any(|known| known.starts_with("T1114.003"))
+    };
+    let texts = |one: &Seen| {
+        let records = one.finding.evidence.iter().map(|record| record.text.to_lowercase());
+        records.chain(one.finding.subject.iter().map(|subject| subject.to_lowercase())).collect::<Vec<_>>()
+    };
+    let rules: Vec<String> = seen.iter().filter(is_rule).flat_map(texts).collect();
+    for one in seen.iter_mut().filter(|one| is_tracked(one)) {
+        let recipient = one.finding.subject.as_deref().unwrap_or_default().to_lowercase();
+        if recipient.contains('@') && rules.iter().any(|rule| rule.contains(&recipient)) {
+            one.finding.proves = Proves::Theft;
+            let reason = one.finding.reason.trim_end();
+            one.finding.reason =
+                format!("{reason} A rule that an exploit set names this recipient: this mail was taken.");
+        }
+    }
+}
+
+/// Mail on its way that a rule or a setting sent on.
+fn is_tracked(one: &Seen) -> bool {
+    one.family == Family::MessageTracking
+        && one.proves() == Proves::Context
+        && one.finding.attack.iter().any(|known| known.starts_with("T1114.003"))
+}
+
 /// A cmdlet that sends mail on or opens mailboxes, by its technique.
 fn is_setting(one: &Seen) -> bool {
     let technique = |known: &str| matches!(known, "T1114.003" | "T1098.002" | "T1098.003");
@@ -132,6 +160,29 @@ mod tests {
             builder.observations.rules[forward].attack = vec!["T1114.003".to_owned()];
             builder.see(sighting(forward, "windows/MSExchange Management", time));
             assert_eq!(builder.assess().verdict, expected, "{time}");
+        }
+    }
+
+    #[test]
+    fn mail_to_where_such_a_rule_sends_it_is_taken() {
+        for (recipient, expected) in [("Drop@zz.example", Proves::Theft), ("friend@fabrikam.example", Proves::Context)]
+        {
+            let mut builder = Builder::new().covered();
+            let exploit = builder.rule("proxylogon/written", Stage::Access, Proves::Success);
+            builder.see(sighting(exploit, "httpproxy/Ecp", "2021-03-03T04:00:00Z"));
+            for (name, source, subject, time) in [
+                ("forward", "windows/MSExchange Management", "-RedirectTo \"drop@zz.example\"", "2021-03-03T04:01:00Z"),
+                ("tracked", "messagetracking", recipient, "2021-03-04T08:00:00Z"),
+            ] {
+                let rule = builder.rule(&format!("exchange-host/{name}"), Stage::Exfiltration, Proves::Context);
+                builder.observations.rules[rule].attack = vec!["T1114.003".to_owned()];
+                let mut one = sighting(rule, source, time);
+                one.subject = Some(subject.to_owned());
+                builder.see(one);
+            }
+            let assessment = builder.assess();
+            let tracked = assessment.findings.iter().find(|one| one.rule == "exchange-host/tracked").unwrap();
+            assert_eq!(tracked.proves, expected, "{recipient}");
         }
     }
 

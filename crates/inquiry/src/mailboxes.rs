@@ -131,9 +131,10 @@ pub(crate) fn forwarded_mailbox(one: &Seen) -> Option<String> {
     if is_cmdlet { by_word } else { in_subject.or(by_word) }
 }
 
-/// Mail read with a stolen password is counted from the logs of mail themselves.
+/// Message tracking names whom mail went to, not whose it was. Mail read with a stolen password is counted from the logs of mail themselves.
 fn is_theft_by_request(one: &Seen) -> bool {
-    one.proves() == Proves::Theft && !one.finding.rule.starts_with(credentials::RULES)
+    let by_tracking = one.family == Family::MessageTracking;
+    one.proves() == Proves::Theft && !by_tracking && !one.finding.rule.starts_with(credentials::RULES)
 }
 
 /// Counts a row to its mailbox, once.

@@ -87,6 +87,7 @@ pub(crate) fn source(name: &str) -> Source {
         Family::Iis,
         Family::EcpServer,
         Family::Ews,
+        Family::MessageTracking,
         Family::Windows,
         Family::RpsCmdlet,
         Family::File,

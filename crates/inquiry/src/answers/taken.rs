@@ -56,7 +56,10 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
 fn settings(case: &Case<'_>) -> Option<String> {
     let since = case.begin.earliest_certain?;
     let is_setting = |one: &Seen| {
-        let by_cmdlet = matches!(one.family, Family::Windows | Family::RpsCmdlet | Family::Audit);
+        let by_cmdlet = matches!(
+            one.family,
+            Family::Windows | Family::RpsCmdlet | Family::Audit | Family::EcpServer | Family::MessageTracking
+        );
         by_cmdlet
             && one.proves() == Proves::Context
             && matches!(one.finding.stage, Stage::Collection | Stage::Exfiltration)
@@ -81,6 +84,11 @@ fn mailbox(one: &Mailbox) -> String {
 }
 
 fn thing(one: &Seen) -> String {
+    if one.family == Family::MessageTracking {
+        let to = name(one.finding.subject.as_deref().unwrap_or_default());
+        let (messages, bytes) = (count(one.finding.count, "message"), number(one.finding.bytes));
+        return format!("{messages} sent on to {to}, {bytes} bytes ({})", one.id());
+    }
     let subject = one.finding.subject.as_deref().map(|subject| format!(": {}", name(subject))).unwrap_or_default();
     format!("{}{subject} ({})", name(&one.finding.title), one.id())
 }
