@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use model::assessment::{Reasons, Verdict};
-use model::campaign::Proves;
+use model::campaign::{CampaignKind, Proves};
 
 use crate::case::Case;
+use crate::exposure::Window;
 use crate::findings::{Seen, top};
 use crate::wording::{count, day, list, name, when};
 
@@ -66,16 +67,19 @@ fn cannot_tell(case: &Case<'_>) -> String {
     let why = if case.spoken.is_empty() {
         "no log of it is in the evidence".to_owned()
     } else {
-        let open: Vec<String> = case
-            .windows
-            .iter()
-            .filter(|window| !window.is_covered())
-            .map(|window| window.campaign.name.clone())
-            .collect();
-        if open.is_empty() {
-            "not everything could be searched".to_owned()
-        } else {
-            format!("the evidence does not cover the whole time in which it was open to {}", list(&open, 4))
+        let untraceable = |window: &&Window<'_>| window.campaign.kind == CampaignKind::Untraceable;
+        let names = |windows: &[&Window<'_>]| windows.iter().map(|one| one.campaign.name.clone()).collect::<Vec<_>>();
+        let uncovered = case.windows.iter().filter(|window| !window.is_covered());
+        let (traceless, open): (Vec<&Window<'_>>, Vec<&Window<'_>>) = uncovered.partition(untraceable);
+        match (open.is_empty(), traceless.is_empty()) {
+            (true, true) => "not everything could be searched".to_owned(),
+            (true, false) => {
+                format!("it was open to {}, whose use leaves no trace in logs", list(&names(&traceless), 4))
+            }
+            (false, _) => {
+                let open = names(&open);
+                format!("the evidence does not cover the whole time in which it was open to {}", list(&open, 4))
+            }
         }
     };
     format!("{found} on {}, but {why}: whether it was hit cannot be told from this.", name(case.name))

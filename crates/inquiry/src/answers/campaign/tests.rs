@@ -62,6 +62,8 @@ fn what_leaves_no_trace_is_never_ruled_out() {
     assert_eq!(exposed(&assessment), [("proxylogon", Verdict::NoEvidence), ("relay", Verdict::CannotTell)]);
     assert_eq!(assessment.verdict, Verdict::CannotTell);
     assert!(said(&assessment).contains("the relay matter: its use leaves no trace"), "{}", said(&assessment));
+    let summary = &assessment.servers[0].summary;
+    assert!(summary.contains("open to the relay matter, whose use leaves no trace in logs"), "{summary}");
     relay.first_use = None;
     builder.observations.campaigns[1] = relay;
     assert_eq!(builder.assess().verdict, Verdict::NoEvidence, "no use of it is known");
