@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::scanner::Scanner;
-use crate::sigma::RuleIndex;
+use crate::sigma::{Literal, RuleIndex};
 
 /// The rules of one log source, by their literals.
 #[derive(Clone, Debug, Default)]
@@ -15,22 +15,24 @@ pub(super) struct Filter {
 }
 
 /// A set of rules.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct RuleSet(Vec<u64>);
 
 impl Filter {
     /// From rules and, where they are known, the literals of which each requires one.
-    pub(super) fn new(rules: impl IntoIterator<Item = (RuleIndex, Option<Vec<Vec<u8>>>)>) -> Self {
+    pub(super) fn new(rules: impl IntoIterator<Item = (RuleIndex, Option<Vec<Literal>>)>) -> Self {
         let mut by_literal: BTreeMap<Vec<u8>, Vec<RuleIndex>> = BTreeMap::new();
         let mut unfiltered = Vec::new();
         for (rule, literals) in rules {
             match literals {
                 Some(literals) => {
-                    literals.into_iter().for_each(|literal| by_literal.entry(literal).or_default().push(rule))
+                    literals.into_iter().for_each(|literal| by_literal.entry(literal.bytes).or_default().push(rule))
                 }
                 None => unfiltered.push(rule),
             }
         }
+        // A literal that a rule requires in several fields stands for it once.
+        by_literal.values_mut().for_each(|rules| rules.dedup());
         let (literals, rules) =
             by_literal.into_iter().map(|(literal, rules)| (literal.into_boxed_slice(), rules)).unzip();
         Self { scanner: Scanner::new(literals), rules, unfiltered }

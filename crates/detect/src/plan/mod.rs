@@ -82,6 +82,22 @@ pub enum Search {
     EveryRecord,
 }
 
+/// Sees every test of a rule on a record: how often, how long. The clock is the caller's.
+pub trait Meter {
+    /// Runs the test and returns its outcome.
+    fn measure(&mut self, rule: RuleIndex, test: impl FnOnce() -> bool) -> bool;
+}
+
+/// Nobody wants to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unmeasured;
+
+impl Meter for Unmeasured {
+    fn measure(&mut self, _: RuleIndex, test: impl FnOnce() -> bool) -> bool {
+        test()
+    }
+}
+
 /// A plan, and what did not make it into the plan.
 #[derive(Clone, Debug, Default)]
 pub struct Compiled {
@@ -153,7 +169,18 @@ impl Plan {
 
     /// Reports the rules that a Windows event fits, in the order of their numbers.
     pub fn events(&self, event: &WindowsEvent<'_>, fits: &mut impl FnMut(RuleIndex)) {
-        self.events.test(event, fits);
+        self.events.test(event, &mut Unmeasured, fits);
+    }
+
+    /// Like [`Plan::events`], and shows every test to a meter.
+    pub fn events_measured(&self, event: &WindowsEvent<'_>, meter: &mut impl Meter, fits: &mut impl FnMut(RuleIndex)) {
+        self.events.test(event, meter, fits);
+    }
+
+    /// Whether some rule looks at Windows events of this kind at all. If none does, their data need not be read.
+    #[must_use]
+    pub fn looks_at(&self, channel: &str, provider: &str, event_id: u32) -> bool {
+        self.events.looks_at(channel, provider, event_id)
     }
 
     /// The value of a field of an event, as a rule that fits it sees it.
@@ -395,6 +422,7 @@ impl Compiler {
     }
 
     fn finish(mut self, packs: Vec<Pack>, indicators: Indicators, yara: Option<Yara>) -> Compiled {
+        events::intern(&mut self.names);
         let (rules, names): (Arc<[Rule]>, Arc<FieldNames>) = (self.rules.into(), Arc::new(self.names));
         let row_plan = |(family, of): (Family, Vec<RuleIndex>)| (family, RowPlan::new(family, &of, &rules, &names));
         let plan = Plan {

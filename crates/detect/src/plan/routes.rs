@@ -3,7 +3,7 @@
 //! Windows services and categories follow the SigmaHQ taxonomy (appendix "taxonomy" of the specification). A log
 //! source that is not read here is refused, so that no rule sleeps unnoticed.
 
-use model::{Family, WindowsEvent};
+use model::Family;
 use rsigma_parser::LogSource;
 
 use crate::sigma::Reason;
@@ -38,10 +38,14 @@ pub(super) struct EventLog {
 }
 
 impl EventLog {
-    pub(super) fn holds(&self, event: &WindowsEvent<'_>) -> bool {
-        let named = |name: &&str| event.channel.eq_ignore_ascii_case(name);
-        let provided = || self.provider.is_some_and(|provider| event.provider.eq_ignore_ascii_case(provider));
-        self.channels.iter().any(named) || provided()
+    /// The channels that hold it.
+    pub(super) fn channels(&self) -> &'static [&'static str] {
+        self.channels
+    }
+
+    /// The provider that alone writes it.
+    pub(super) fn provider(&self) -> Option<&'static str> {
+        self.provider
     }
 }
 

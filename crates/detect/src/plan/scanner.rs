@@ -2,7 +2,7 @@
 //!
 //! An automaton reads every byte and waits for each step (0.55 GB/s for 40 literals on the machine this was measured
 //! on). This search looks at every `stride`-th position only: it takes the four bytes there, folds their case, and
-//! asks a table of 64 Ki bits whether any literal could have these four bytes there. The positions do not depend on
+//! asks a table of up to 256 Ki bits whether any literal could have these four bytes there. The positions do not depend on
 //! each other, so the processor looks at several at once (1.5 to 3.4 GB/s). What passes the table is compared in
 //! full. `cargo run --release -p detect --example scan` repeats the measurement.
 //!
@@ -15,8 +15,11 @@ const GROUP_BYTES: usize = 4;
 const STRIDE_MAX: usize = 4;
 /// Bytes read at a time.
 const STEP_BYTES: usize = 8;
-const TABLE_BITS: u32 = 16;
-const TABLE_WORDS: usize = 1 << (TABLE_BITS - 6);
+/// Sizes of the table, as powers of two: the smallest that leaves nearly all bits empty keeps the memory small and the
+/// comparisons few.
+const TABLE_BITS: [u32; 3] = [10, 16, 18];
+/// A table has so many bits for each place, at least.
+const BITS_PER_PLACE: usize = 32;
 /// Folds the case of ASCII letters, and takes some other bytes for one another, which costs a comparison.
 const FOLD: u32 = 0x2020_2020;
 
@@ -25,6 +28,7 @@ const FOLD: u32 = 0x2020_2020;
 pub struct Scanner {
     literals: Vec<Box<[u8]>>,
     stride: usize,
+    bits: u32,
     table: Box<[u64]>,
     /// Where literals with such a group stand in `places`, by the group's hash.
     heads: Box<[u32]>,
@@ -34,11 +38,13 @@ pub struct Scanner {
 /// A literal has a group of some hash at an offset.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    hash: u16,
+    hash: u32,
     literal: u32,
     offset: u32,
 }
 
+/// Bits of a word of the table, as a power of two.
+const WORD_BITS: u32 = 6;
 const NO_PLACE: u32 = u32::MAX;
 
 impl Scanner {
@@ -53,10 +59,13 @@ impl Scanner {
         };
         assert!(shortest >= GROUP_BYTES, "literals have at least {GROUP_BYTES} bytes");
         let stride = (shortest - GROUP_BYTES + 1).min(STRIDE_MAX);
+        let wanted = literals.len() * stride * BITS_PER_PLACE;
+        let bits = TABLE_BITS.into_iter().find(|bits| 1 << bits >= wanted).unwrap_or(TABLE_BITS[2]);
         let mut scanner = Self {
             stride,
-            table: vec![0; TABLE_WORDS].into(),
-            heads: vec![NO_PLACE; 1 << TABLE_BITS].into(),
+            bits,
+            table: vec![0; 1 << (bits - WORD_BITS)].into(),
+            heads: vec![NO_PLACE; 1 << bits].into(),
             places: Vec::new(),
             literals,
         };
@@ -79,26 +88,39 @@ impl Scanner {
     /// Reports every occurrence of every literal, ASCII case disregarded: the literal's number and the offset of its
     /// end. Order is roughly that of the bytes.
     pub fn scan(&self, bytes: &[u8], found: &mut impl FnMut(usize, usize)) {
-        match self.stride {
+        match self.bits {
             0 => {}
-            1 => self.scan_by::<1>(bytes, found),
-            2 => self.scan_by::<2>(bytes, found),
-            3 => self.scan_by::<3>(bytes, found),
-            _ => self.scan_by::<4>(bytes, found),
+            10 => self.scan_in::<10, 16>(bytes, found),
+            16 => self.scan_in::<16, 1_024>(bytes, found),
+            _ => self.scan_in::<18, 4_096>(bytes, found),
         }
     }
 
-    fn scan_by<const STRIDE: usize>(&self, bytes: &[u8], found: &mut impl FnMut(usize, usize)) {
-        let Ok(table) = <&[u64; TABLE_WORDS]>::try_from(&*self.table) else {
+    fn scan_in<const BITS: u32, const WORDS: usize>(&self, bytes: &[u8], found: &mut impl FnMut(usize, usize)) {
+        match self.stride {
+            1 => self.scan_by::<1, BITS, WORDS>(bytes, found),
+            2 => self.scan_by::<2, BITS, WORDS>(bytes, found),
+            3 => self.scan_by::<3, BITS, WORDS>(bytes, found),
+            _ => self.scan_by::<4, BITS, WORDS>(bytes, found),
+        }
+    }
+
+    fn scan_by<const STRIDE: usize, const BITS: u32, const WORDS: usize>(
+        &self,
+        bytes: &[u8],
+        found: &mut impl FnMut(usize, usize),
+    ) {
+        const { assert!(WORDS == 1 << (BITS - WORD_BITS)) };
+        let Ok(table) = <&[u64; WORDS]>::try_from(&*self.table) else {
             return;
         };
-        let passes = |hash: u16| (table[usize::from(hash >> 6)] >> (hash & 63)) & 1;
+        let passes = |hash: u32| (table[(hash >> WORD_BITS) as usize & (WORDS - 1)] >> (hash & 63)) & 1;
         // Groups that lie wholly in one step, and how far the next step begins.
         let groups = const { (STEP_BYTES - GROUP_BYTES) / STRIDE + 1 };
         let mut at = 0;
         while let Some(step) = bytes.get(at..at + STEP_BYTES) {
             let step = u64::from_le_bytes(step.try_into().expect("eight bytes were taken"));
-            let hash = |group: usize| hash_of((step >> (8 * STRIDE * group)) as u32);
+            let hash = |group: usize| hash_of((step >> (8 * STRIDE * group)) as u32, BITS);
             let any = (0..groups).fold(0, |any, group| any | passes(hash(group)));
             if any != 0 {
                 for group in (0..groups).filter(|group| passes(hash(*group)) != 0) {
@@ -108,7 +130,7 @@ impl Scanner {
             at += groups * STRIDE;
         }
         while let Some(group) = bytes.get(at..at + GROUP_BYTES) {
-            let hash = hash_of(u32::from_le_bytes(group.try_into().expect("four bytes were taken")));
+            let hash = hash_of(u32::from_le_bytes(group.try_into().expect("four bytes were taken")), BITS);
             if passes(hash) != 0 {
                 self.compare(bytes, at, hash, found);
             }
@@ -117,8 +139,8 @@ impl Scanner {
     }
 
     #[cold]
-    fn compare(&self, bytes: &[u8], at: usize, hash: u16, found: &mut impl FnMut(usize, usize)) {
-        let head = self.heads.get(usize::from(hash)).copied().unwrap_or(NO_PLACE) as usize;
+    fn compare(&self, bytes: &[u8], at: usize, hash: u32, found: &mut impl FnMut(usize, usize)) {
+        let head = self.heads.get(hash as usize).copied().unwrap_or(NO_PLACE) as usize;
         for place in self.places.get(head..).unwrap_or_default().iter().take_while(|place| place.hash == hash) {
             let literal = &self.literals[place.literal as usize];
             let Some(start) = at.checked_sub(place.offset as usize) else {
@@ -136,21 +158,21 @@ impl Scanner {
             let first = rarest_stretch(literal, self.stride);
             for offset in first..first + self.stride {
                 let group: [u8; 4] = [literal[offset], literal[offset + 1], literal[offset + 2], literal[offset + 3]];
-                let hash = hash_of(u32::from_le_bytes(group));
+                let hash = hash_of(u32::from_le_bytes(group), self.bits);
                 // Both numbers are far below 2^32: a plan bounds its literals and their length.
                 self.places.push(Place { hash, literal: number as u32, offset: offset as u32 });
-                self.table[usize::from(hash >> 6)] |= 1 << (hash & 63);
+                self.table[(hash >> WORD_BITS) as usize] |= 1 << (hash & 63);
             }
         }
         self.places.sort_unstable_by_key(|place| (place.hash, place.literal, place.offset));
         for (at, place) in self.places.iter().enumerate().rev() {
-            self.heads[usize::from(place.hash)] = at as u32;
+            self.heads[place.hash as usize] = at as u32;
         }
     }
 }
 
-fn hash_of(group: u32) -> u16 {
-    ((group | FOLD).wrapping_mul(0x9E37_79B1) >> (32 - TABLE_BITS)) as u16
+fn hash_of(group: u32, bits: u32) -> u32 {
+    (group | FOLD).wrapping_mul(0x9E37_79B1) >> (32 - bits)
 }
 
 /// Where the groups of a literal begin that are to be expected least.

@@ -53,11 +53,20 @@ pub enum Writing {
     Lines,
 }
 
+/// A required string, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Literal {
+    /// The field in whose value it has to stand; `None`: anywhere.
+    pub field: Option<FieldId>,
+    /// At least [`LITERAL_BYTES_MIN`] bytes.
+    pub bytes: Vec<u8>,
+}
+
 impl Detection {
     /// Strings, in lower case, of which every fitting record contains one (ASCII case disregarded). `searched` says
     /// which fields' values are among the bytes that will be searched. `None`: no such strings are known.
     #[must_use]
-    pub fn required_literals(&self, writing: Writing, searched: &dyn Fn(FieldId) -> bool) -> Option<Vec<Vec<u8>>> {
+    pub fn required_literals(&self, writing: Writing, searched: &dyn Fn(FieldId) -> bool) -> Option<Vec<Literal>> {
         let search = Search { detection: self, writing, searched };
         let set = search.of_node(&self.condition)?;
         // Testing every row is cheaper than finding a word in every row and then testing it.
@@ -73,8 +82,15 @@ impl Detection {
 
 /// Alternatives, and how well the worst of them filters.
 struct Set {
-    literals: Vec<Vec<u8>>,
+    literals: Vec<Literal>,
     score: usize,
+}
+
+impl Set {
+    fn of_field(mut self, field: Option<FieldId>) -> Self {
+        self.literals.iter_mut().for_each(|literal| literal.field = field);
+        self
+    }
 }
 
 struct Search<'a> {
@@ -104,6 +120,7 @@ impl Search<'_> {
         } else {
             union(item.tests.iter().map(|test| self.of_test(test)))
         }
+        .map(|set| set.of_field(item.field))
     }
 
     fn of_test(&self, test: &Test) -> Option<Set> {
@@ -136,7 +153,7 @@ impl Search<'_> {
         };
         literal.split(move |byte| !kept(byte)).filter(|run| run.len() >= LITERAL_BYTES_MIN).map(|run| {
             let run = run.get(..LITERAL_BYTES_MAX).unwrap_or(run).to_ascii_lowercase();
-            Set { score: score(&run), literals: vec![run] }
+            Set { score: score(&run), literals: vec![Literal { field: None, bytes: run }] }
         })
     }
 }
@@ -184,7 +201,7 @@ mod tests {
         let mut names = FieldNames::default();
         let detection = Detection::compile(&collection.rules[0], &mut names).unwrap();
         let literals = detection.required_literals(writing, &|_| true);
-        literals.map(|set| set.into_iter().map(|literal| String::from_utf8(literal).unwrap()).collect())
+        literals.map(|set| set.into_iter().map(|literal| String::from_utf8(literal.bytes).unwrap()).collect())
     }
 
     fn check(detection: &str, expected: Option<&[&str]>) {

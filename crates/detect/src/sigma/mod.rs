@@ -11,13 +11,14 @@ mod fields;
 mod item;
 mod literals;
 mod network;
+mod non_ascii;
 mod pattern;
 mod reason;
 mod regular;
 
 pub use detection::Detection;
 pub use fields::{FieldId, FieldNames, Fields};
-pub use literals::{LITERAL_BYTES_MIN, Writing};
+pub use literals::{LITERAL_BYTES_MIN, Literal, Writing};
 pub use reason::Reason;
 
 /// A rule of the plan, as a number: the position of its facts.

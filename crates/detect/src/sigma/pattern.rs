@@ -104,6 +104,11 @@ impl Pattern {
         }
     }
 
+    /// Whether every text that fits has a byte that is not ASCII.
+    pub(super) fn needs_non_ascii(&self) -> bool {
+        self.runs().iter().any(|run| !run.is_ascii())
+    }
+
     /// The only text that fits, if there is one.
     pub(super) fn exact(&self) -> Option<&[u8]> {
         match &self.shape {
@@ -114,10 +119,11 @@ impl Pattern {
 
     /// Whether the whole text fits the pattern.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
-        if self.folds && !text.is_ascii() {
-            return self.matches_folded(&fold(text));
+        match self.folds {
+            false => self.matches_folded(text),
+            // Letters that are not ASCII equal none that are.
+            true => !text.is_ascii() && self.matches_folded(&fold(text)),
         }
-        self.matches_folded(text)
     }
 
     fn matches_folded(&self, text: &[u8]) -> bool {
