@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rsigma_parser::{ConditionExpr, Detections, Quantifier, SelectorPattern, SigmaRule};
+use rsigma_parser::{ConditionExpr, Detections, FilterRule, Quantifier, SelectorPattern, SigmaRule};
 
 use super::fields::{FieldId, FieldNames, Fields};
+use super::filter;
 use super::item::{Item, Test};
+use super::placeholders::Placeholders;
 use super::reason::Reason;
 
 /// Upper bound of the nesting of a rule.
@@ -56,6 +58,19 @@ impl Node {
         }
     }
 
+    /// Whether the node holds where it is known whether each of the named detections does.
+    pub(super) fn holds_when(&self, named: &BTreeMap<usize, bool>) -> bool {
+        let hold = |parts: &[Self]| parts.iter().filter(|part| part.holds_when(named)).count();
+        match self {
+            Self::All(parts) => hold(parts) == parts.len(),
+            Self::Any(parts) => hold(parts) > 0,
+            Self::AtLeast(least, parts) => hold(parts) >= *least,
+            Self::Not(part) => !part.holds_when(named),
+            Self::Named(at) => named.get(at).copied().unwrap_or(false),
+            Self::Item(_) => false,
+        }
+    }
+
     /// Sorts parts by what they cost at most, and returns the sum. `named` are the costs of the named detections.
     fn put_cheap_tests_first(&mut self, named: &[u64]) -> u64 {
         match self {
@@ -75,26 +90,48 @@ impl Node {
 }
 
 impl Detection {
-    /// Compiles the detection section of a rule.
+    /// Compiles the detection section of a rule; placeholders have no values, and there are no filters.
     ///
     /// # Errors
     /// The first thing in it that cannot be tested exactly.
     pub fn compile(rule: &SigmaRule, names: &mut FieldNames) -> Result<Self, Reason> {
-        let section = &rule.detection;
-        if section.timeframe.is_some() {
-            return Err(Reason::Construct("`timeframe` in a detection".into()));
+        Self::compile_with(rule, &[], &Placeholders::default(), names)
+    }
+
+    /// Compiles the detection section of a rule together with filters. It is up to the caller that they are for this
+    /// rule ([`filter::applies`]).
+    ///
+    /// # Errors
+    /// The first thing in them that cannot be tested exactly.
+    pub fn compile_with(
+        rule: &SigmaRule,
+        filters: &[&FilterRule],
+        placeholders: &Placeholders,
+        names: &mut FieldNames,
+    ) -> Result<Self, Reason> {
+        let mut compiling = Compiling { names, placeholders };
+        let mut named = Vec::new();
+        let condition = compiling.section(&rule.detection, &mut named)?;
+        let mut parts = vec![condition];
+        for filter in filters {
+            parts.push(filter::compile(filter, &mut named, &mut compiling)?);
         }
-        let by_name: BTreeMap<&str, &rsigma_parser::Detection> =
-            section.named.iter().map(|(name, detection)| (name.as_str(), detection)).collect();
-        let mut named = Vec::with_capacity(by_name.len());
-        for detection in by_name.values() {
-            named.push(compile_detection(detection, names, DEPTH_MAX)?);
-        }
-        let positions: Vec<&str> = by_name.keys().copied().collect();
-        let condition = compile_conditions(section, &positions)?;
+        let condition = if parts.len() == 1 { parts.remove(0) } else { Node::All(parts) };
         let mut compiled = Self { named, condition };
         compiled.put_cheap_tests_first();
         Ok(compiled)
+    }
+
+    /// Compiles a filter by itself, to know whether it can be put to rules.
+    ///
+    /// # Errors
+    /// The first thing in it that cannot be tested exactly.
+    pub fn check_filter(
+        filter: &FilterRule,
+        placeholders: &Placeholders,
+        names: &mut FieldNames,
+    ) -> Result<(), Reason> {
+        filter::compile(filter, &mut Vec::new(), &mut Compiling { names, placeholders }).map(|_| ())
     }
 
     /// Order changes no outcome, only how soon it is known.
@@ -190,86 +227,119 @@ fn collect_fields(node: &Node, fields: &mut Vec<FieldId>) {
         Node::Not(part) => collect_fields(part, fields),
         Node::Item(item) => {
             fields.extend(item.field);
-            fields.extend(item.tests.iter().filter_map(|test| match test {
-                Test::Reference(other, ..) => Some(*other),
-                _ => None,
-            }));
+            item.tests.iter().for_each(|test| test.references(fields));
         }
         Node::Named(_) => {}
     }
 }
 
-fn compile_detection(
-    detection: &rsigma_parser::Detection,
-    names: &mut FieldNames,
-    depth: usize,
-) -> Result<Node, Reason> {
-    use rsigma_parser::Detection as Written;
-    let Some(depth) = depth.checked_sub(1) else {
-        return Err(Reason::Construct(format!("nesting deeper than {DEPTH_MAX}")));
-    };
-    match detection {
-        Written::AllOf(items) if items.is_empty() => Err(Reason::Construct("an empty detection".into())),
-        Written::AnyOf(parts) | Written::And(parts) if parts.is_empty() => {
-            Err(Reason::Construct("an empty detection".into()))
+/// What is needed to compile: the numbers of fields, and the values of placeholders.
+pub(super) struct Compiling<'a> {
+    pub(super) names: &'a mut FieldNames,
+    pub(super) placeholders: &'a Placeholders,
+}
+
+impl Compiling<'_> {
+    /// Compiles a detection section. Its detections are put behind those in `named`, and the condition points to them.
+    pub(super) fn section(&mut self, section: &Detections, named: &mut Vec<Node>) -> Result<Node, Reason> {
+        if section.timeframe.is_some() {
+            return Err(Reason::Construct("`timeframe` in a detection".into()));
         }
-        Written::AllOf(items) => {
-            items.iter().map(|item| Item::compile(item, names).map(Node::Item)).collect::<Result<_, _>>().map(Node::All)
+        let by_name: BTreeMap<&str, &rsigma_parser::Detection> =
+            section.named.iter().map(|(name, detection)| (name.as_str(), detection)).collect();
+        let names = Names { first: named.len(), names: by_name.keys().copied().collect() };
+        for detection in by_name.values() {
+            named.push(self.detection(detection, DEPTH_MAX)?);
         }
-        Written::AnyOf(parts) => {
-            parts.iter().map(|part| compile_detection(part, names, depth)).collect::<Result<_, _>>().map(Node::Any)
+        names.conditions(&section.conditions)
+    }
+
+    fn detection(&mut self, detection: &rsigma_parser::Detection, depth: usize) -> Result<Node, Reason> {
+        use rsigma_parser::Detection as Written;
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(Reason::Construct(format!("nesting deeper than {DEPTH_MAX}")));
+        };
+        match detection {
+            Written::AllOf(items) if items.is_empty() => Err(Reason::Construct("an empty detection".into())),
+            Written::AnyOf(parts) | Written::And(parts) if parts.is_empty() => {
+                Err(Reason::Construct("an empty detection".into()))
+            }
+            Written::AllOf(items) => items
+                .iter()
+                .map(|item| Item::compile(item, self).map(Node::Item))
+                .collect::<Result<_, _>>()
+                .map(Node::All),
+            Written::AnyOf(parts) => self.detections(parts, depth).map(Node::Any),
+            Written::And(parts) => self.detections(parts, depth).map(Node::All),
+            Written::Keywords(values) => Item::keywords(values, self).map(Node::Item),
+            Written::ArrayMatch { field, .. } => Err(Reason::Construct(format!(
+                "the array test `{field}[…]`, which no version of the specification has and no record here needs,"
+            ))),
+            Written::Conditional { .. } => Err(Reason::Construct("a condition inside a detection".into())),
         }
-        Written::And(parts) => {
-            parts.iter().map(|part| compile_detection(part, names, depth)).collect::<Result<_, _>>().map(Node::All)
-        }
-        Written::Keywords(values) => Item::keywords(values, names).map(Node::Item),
-        Written::ArrayMatch { field, .. } => Err(Reason::Construct(format!("the array test `{field}[…]`"))),
-        Written::Conditional { .. } => Err(Reason::Construct("a condition inside a detection".into())),
+    }
+
+    fn detections(&mut self, parts: &[rsigma_parser::Detection], depth: usize) -> Result<Vec<Node>, Reason> {
+        parts.iter().map(|part| self.detection(part, depth)).collect()
     }
 }
 
-/// Several conditions are alternatives.
-fn compile_conditions(section: &Detections, names: &[&str]) -> Result<Node, Reason> {
-    let conditions: Vec<Node> =
-        section.conditions.iter().map(|condition| compile_condition(condition, names)).collect::<Result<_, _>>()?;
-    if conditions.is_empty() { Err(Reason::Construct("an empty condition".into())) } else { Ok(Node::Any(conditions)) }
+/// The names of the detections of one section, in order, and where the first stands.
+struct Names<'a> {
+    first: usize,
+    names: Vec<&'a str>,
 }
 
-/// The parser bounds the depth of conditions.
-fn compile_condition(condition: &ConditionExpr, names: &[&str]) -> Result<Node, Reason> {
-    let all = |parts: &[ConditionExpr]| -> Result<Vec<Node>, Reason> {
-        parts.iter().map(|part| compile_condition(part, names)).collect()
-    };
-    match condition {
-        ConditionExpr::And(parts) => all(parts).map(Node::All),
-        ConditionExpr::Or(parts) => all(parts).map(Node::Any),
-        ConditionExpr::Not(part) => Ok(Node::Not(Box::new(compile_condition(part, names)?))),
-        ConditionExpr::Identifier(name) => {
-            let at = names.iter().position(|known| known == name);
-            at.map(Node::Named).ok_or_else(|| Reason::Undefined(name.clone()))
+impl Names<'_> {
+    /// Several conditions are alternatives.
+    fn conditions(&self, conditions: &[ConditionExpr]) -> Result<Node, Reason> {
+        let compiled: Vec<Node> = conditions.iter().map(|part| self.condition(part)).collect::<Result<_, _>>()?;
+        if compiled.is_empty() { Err(Reason::Construct("an empty condition".into())) } else { Ok(Node::Any(compiled)) }
+    }
+
+    /// The parser bounds the depth of conditions.
+    fn condition(&self, condition: &ConditionExpr) -> Result<Node, Reason> {
+        let all = |parts: &[ConditionExpr]| -> Result<Vec<Node>, Reason> {
+            parts.iter().map(|part| self.condition(part)).collect()
+        };
+        match condition {
+            ConditionExpr::And(parts) => all(parts).map(Node::All),
+            ConditionExpr::Or(parts) => all(parts).map(Node::Any),
+            ConditionExpr::Not(part) => Ok(Node::Not(Box::new(self.condition(part)?))),
+            ConditionExpr::Identifier(name) => {
+                let at = self.names.iter().position(|known| known == name);
+                at.map(|at| Node::Named(self.first + at)).ok_or_else(|| Reason::Undefined(name.clone()))
+            }
+            ConditionExpr::Selector { quantifier, pattern } => self.selector(quantifier, pattern),
         }
-        ConditionExpr::Selector { quantifier, pattern } => compile_selector(quantifier, pattern, names),
+    }
+
+    fn selector(&self, quantifier: &Quantifier, pattern: &SelectorPattern) -> Result<Node, Reason> {
+        let chosen = self.names.iter().enumerate().filter(|(_, name)| selects(pattern, name));
+        let parts: Vec<Node> = chosen.map(|(at, _)| Node::Named(self.first + at)).collect();
+        let undefined = || Reason::Undefined(format!("{quantifier} of {pattern}"));
+        if parts.is_empty() {
+            return Err(undefined());
+        }
+        match quantifier {
+            Quantifier::Any => Ok(Node::Any(parts)),
+            Quantifier::All => Ok(Node::All(parts)),
+            Quantifier::Count(count) => match usize::try_from(*count) {
+                Ok(count) if (1..=parts.len()).contains(&count) => Ok(Node::AtLeast(count, parts)),
+                _ => Err(undefined()),
+            },
+        }
     }
 }
 
-fn compile_selector(quantifier: &Quantifier, pattern: &SelectorPattern, names: &[&str]) -> Result<Node, Reason> {
-    let chosen = |name: &str| match pattern {
+/// Whether a selector means a name. A pattern is "the same as `them`, but restricted": names with an underscore in
+/// front are left out, unless the pattern begins with one itself.
+pub(super) fn selects(pattern: &SelectorPattern, name: &str) -> bool {
+    match pattern {
         SelectorPattern::Them => !name.starts_with('_'),
-        SelectorPattern::Pattern(pattern) => name_fits(pattern.as_bytes(), name.as_bytes()),
-    };
-    let parts: Vec<Node> =
-        names.iter().enumerate().filter(|(_, name)| chosen(name)).map(|(at, _)| Node::Named(at)).collect();
-    let undefined = || Reason::Undefined(format!("{quantifier} of {pattern}"));
-    if parts.is_empty() {
-        return Err(undefined());
-    }
-    match quantifier {
-        Quantifier::Any => Ok(Node::Any(parts)),
-        Quantifier::All => Ok(Node::All(parts)),
-        Quantifier::Count(count) => match usize::try_from(*count) {
-            Ok(count) if (1..=parts.len()).contains(&count) => Ok(Node::AtLeast(count, parts)),
-            _ => Err(undefined()),
-        },
+        SelectorPattern::Pattern(pattern) => {
+            name_fits(pattern.as_bytes(), name.as_bytes()) && (!name.starts_with('_') || pattern.starts_with('_'))
+        }
     }
 }
 

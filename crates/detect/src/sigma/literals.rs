@@ -135,6 +135,7 @@ impl Search<'_> {
             Test::Network(_)
             | Test::Number(_)
             | Test::Compare(..)
+            | Test::Time(..)
             | Test::Exists(_)
             | Test::Null
             | Test::Reference(..) => None,

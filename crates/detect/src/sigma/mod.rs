@@ -8,17 +8,22 @@ pub mod correlation;
 mod detection;
 mod encode;
 mod fields;
+pub mod filter;
 mod item;
 mod literals;
+mod modifiers;
+mod moment;
 mod network;
 mod non_ascii;
 mod pattern;
+mod placeholders;
 mod reason;
 mod regular;
 
 pub use detection::Detection;
 pub use fields::{FieldId, FieldNames, Fields};
 pub use literals::{LITERAL_BYTES_MIN, Literal, Writing};
+pub use placeholders::Placeholders;
 pub use reason::Reason;
 
 /// A rule of the plan, as a number: the position of its facts.

@@ -12,7 +12,7 @@ use memchr::{memchr, memchr2, memmem};
 pub(super) const PATTERN_BYTES_MAX: usize = 64 * 1024;
 
 /// Characters that the `windash` modifier takes for one another.
-const DASHES: [&[u8]; 5] = [b"-", b"/", "\u{2013}".as_bytes(), "\u{2014}".as_bytes(), "\u{2015}".as_bytes()];
+pub(super) const DASHES: [&[u8]; 5] = [b"-", b"/", "\u{2013}".as_bytes(), "\u{2014}".as_bytes(), "\u{2015}".as_bytes()];
 
 /// Whether letters of different case are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,6 +25,9 @@ pub enum Reason {
     /// The condition names something that is not there.
     #[error("the condition asks for `{0}`, which the rule does not define in that number")]
     Undefined(String),
+    /// A filter that cannot be put to rules.
+    #[error("filter: {0}")]
+    Filter(String),
     /// Events that afterpatch does not read.
     #[error("log source {0} is not one that is read here")]
     LogSource(String),
