@@ -94,7 +94,10 @@ pub fn follow_up(observations: &Observations) -> Vec<String> {
 /// them again and completes the observations.
 #[must_use]
 pub fn records_to_read(observations: &Observations) -> BTreeSet<(u32, u64)> {
-    let wanted = observations.servers.values().flat_map(credentials::wanted);
+    let is_chain = |rule: usize| observations.rules.get(rule).is_some_and(|facts| facts.correlation);
+    let sightings = observations.servers.values().flat_map(|server| &server.sightings);
+    let of_chains = sightings.filter(|sighting| is_chain(sighting.rule)).flat_map(|sighting| &sighting.evidence);
+    let wanted = observations.servers.values().flat_map(credentials::wanted).chain(of_chains);
     wanted.filter(|record| record.raw.is_empty()).map(|record| (record.origin.file, record.origin.offset)).collect()
 }
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use detect::observe::{FileFacts, Observer, Tally, TimeRange};
+use detect::observe::{FileFacts, Noted, Observer, Tally, TimeRange};
 use detect::plan::{Compiled, Plan};
 use evidence::{Inventory, WalkError};
 use formats::block::Block;
@@ -40,17 +40,21 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
-    let compiled = compile(&options.packs, console)?;
+    let mut compiled = compile(&options.packs, console)?;
     outputs::prepare(&options.output)?;
     interrupt::listen();
     let threads =
         options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let (mut observations, accounted) = observe(&inventory, &compiled.plan, options, threads, console);
+    let (mut observations, noted, accounted) = observe(&inventory, &compiled.plan, options, threads, console);
     if !interrupt::came() {
         refuse_nothing(&observations.files, options)?;
         second_look::join(&mut observations, &inventory, &accounted, threads);
     }
-    detect::observe::conclude(&compiled.plan, &mut observations);
+    let cut_short = detect::observe::conclude(&compiled.plan, noted, &mut observations);
+    for refusal in &cut_short {
+        console.say(&format!("{}: {}", ForTerminal(&refusal.rule), ForTerminal(&refusal.reason)));
+    }
+    compiled.refusals.extend(cut_short);
     whole_records::complete(&mut observations, &inventory, &accounted);
     let assessment = inquiry::assess(&observations, &judging(options, &compiled));
     outputs::write(&options.output, &options.evidence, &assessment, &observations.files)?;
@@ -65,7 +69,7 @@ pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Op
     let compiled = compile(&options.packs, console)?;
     interrupt::listen();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (observations, _) = observe(&inventory, &compiled.plan, &options, threads, console);
+    let (observations, ..) = observe(&inventory, &compiled.plan, &options, threads, console);
     if interrupt::came() {
         return Err(Failure::new(Exit::Interrupted, "interrupted before the evidence was read"));
     }
@@ -113,7 +117,7 @@ fn observe(
     options: &AssessOptions,
     threads: usize,
     console: &Console,
-) -> (Observations, Vec<Accounted>) {
+) -> (Observations, Noted, Vec<Accounted>) {
     let range = TimeRange { from: options.from, until: options.to };
     let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts| {
         let family = parser.clone().advance(block.bytes);
@@ -146,7 +150,7 @@ fn gather(
     records: Vec<Option<reading::Read>>,
     plan: &Plan,
     fallback: Option<&str>,
-) -> (Observations, Vec<Accounted>) {
+) -> (Observations, Noted, Vec<Accounted>) {
     let (mut accounted, containers): (Vec<Accounted>, Vec<Option<FileRecord>>) = records.into_iter().flatten().unzip();
     for file in &mut accounted {
         let is_telling = !matches!(file.record.kind, Kind::Other | Kind::Container);
@@ -155,14 +159,15 @@ fn gather(
         }
     }
     let files = accounted.iter().map(|file| file.record.clone()).chain(containers.into_iter().flatten()).collect();
+    let (servers, noted) = tally.into_servers(fallback);
     let observations = Observations {
         files,
         rules: plan.rules().to_vec(),
         campaigns: plan.campaigns().to_vec(),
-        servers: tally.into_servers(fallback),
+        servers,
         incomplete: interrupt::came(),
     };
-    (observations, accounted)
+    (observations, noted, accounted)
 }
 
 /// Nothing to judge: said aloud, with what was looked for.

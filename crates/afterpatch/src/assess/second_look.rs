@@ -1,6 +1,6 @@
 //! Searches the logs once more, only when something was found and only for its request ids.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
@@ -51,7 +51,7 @@ pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &
         }
     });
     observations.rules.push(Join::facts());
-    let joined: BTreeMap<String, _> = tally.into_inner().unwrap_or_else(PoisonError::into_inner).into_servers(None);
+    let (joined, _) = tally.into_inner().unwrap_or_else(PoisonError::into_inner).into_servers(None);
     for (name, server) in joined {
         if let Some(known) = observations.servers.get_mut(&name) {
             known.sightings.extend(server.sightings);

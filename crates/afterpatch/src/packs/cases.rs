@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use detect::pack::Pack;
 use detect::pack::cases::{Case, of_pack};
 use detect::plan::{Binding, FileFields, Plan, RuleIndex};
-use detect::sigma::correlation::CorrelationHit;
+use detect::sigma::FieldId;
+use detect::sigma::correlation::{Correlator, NotedHit};
 use formats::block::Block;
-use model::{Family, Reject, Row, Sink, Utc, WindowsEvent};
+use model::{Family, Origin, Reject, Row, Sink, Source, Utc, WindowsEvent};
 use report::hostile::ForTerminal;
 
 use super::open::{self, Opened};
@@ -160,17 +161,14 @@ fn hits_of(plan: &Plan, case: &Case) -> Result<Hits, String> {
 pub fn records_hit(plan: &Plan, case: &Case, rule: &str) -> Vec<u64> {
     let Ok(run) = read(plan, case) else { return Vec::new() };
     let is_it = |index: RuleIndex| plan.rules().get(index.at()).is_some_and(|facts| facts.id == rule);
-    let direct = (0..run.hits.len()).filter(|at| run.hits.get(*at).is_some_and(|hit| is_it(hit.rule)));
-    let mut hits: Vec<usize> = direct.collect();
-    if hits.is_empty() {
-        hits = plan
-            .correlate(&run.hits)
-            .into_iter()
-            .find(|group| is_it(group.rule))
-            .map(|group| group.hits)
-            .unwrap_or_default();
+    let hits = run.hits.iter().filter(|(hit, _)| is_it(*hit)).map(|(_, line)| *line);
+    let direct: Vec<u64> = hits.collect();
+    if !direct.is_empty() {
+        return direct;
     }
-    hits.into_iter().filter_map(|at| run.lines.get(at).copied()).collect()
+    let (groups, _) = run.correlator.finish();
+    let first = groups.into_iter().find(|group| is_it(group.rule));
+    first.map(|group| group.members.iter().map(|hit| hit.origin.record).collect()).unwrap_or_default()
 }
 
 /// The first record of a case. A line of the log block, from 1.
@@ -207,9 +205,9 @@ struct Run<'a> {
     block: Vec<u8>,
     /// Literals found in the block, for this family.
     found: Option<(Family, Vec<(usize, RuleIndex)>)>,
-    hits: Vec<CorrelationHit>,
-    /// The line of each hit.
-    lines: Vec<u64>,
+    /// With the line of each.
+    hits: Vec<(RuleIndex, u64)>,
+    correlator: Correlator,
     /// The line of the first record.
     first: Option<u64>,
     rejects: Vec<Reject>,
@@ -219,8 +217,17 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan) -> Self {
-        let (hits, lines, rejects) = (Vec::new(), Vec::new(), Vec::new());
-        Self { plan, block: Vec::new(), found: None, hits, lines, first: None, rejects, hidden: None, records: 0 }
+        Self {
+            plan,
+            block: Vec::new(),
+            found: None,
+            hits: Vec::new(),
+            correlator: plan.correlations(),
+            first: None,
+            rejects: Vec::new(),
+            hidden: None,
+            records: 0,
+        }
     }
 
     fn outcome(self) -> Result<Hits, String> {
@@ -234,8 +241,8 @@ impl<'a> Run<'a> {
             return Err("there is no record in its log".into());
         }
         let mut counts = Hits::new();
-        let joined = self.plan.correlate(&self.hits);
-        for rule in self.hits.iter().map(|hit| hit.rule).chain(joined.iter().map(|group| group.rule)) {
+        let (joined, _) = self.correlator.finish();
+        for rule in self.hits.iter().map(|(rule, _)| *rule).chain(joined.iter().map(|group| group.rule)) {
             if let Some(facts) = self.plan.rules().get(rule.at()) {
                 *counts.entry(facts.id.clone()).or_default() += 1;
             }
@@ -248,12 +255,25 @@ impl<'a> Run<'a> {
         self.first.get_or_insert(line);
     }
 
-    fn hit(&mut self, rule: RuleIndex, line: u64, time: Option<Utc>, words: [Option<String>; 4]) {
-        let [server, client, account, subject] = words;
-        let time = time.unwrap_or(Utc(0));
-        let (server, index) = (server.unwrap_or_default(), self.hits.len());
-        self.hits.push(CorrelationHit { rule, time, server, client, account, subject, index });
-        self.lines.push(line);
+    fn hit<'r>(
+        &mut self,
+        (rule, line): (RuleIndex, u64),
+        (family, time): (Family, Option<Utc>),
+        words: [Option<String>; 4],
+        field: &dyn Fn(FieldId) -> Option<Cow<'r, [u8]>>,
+    ) {
+        let [server, client, account, subject] = words.each_ref().map(Option::as_deref);
+        let hit = NotedHit {
+            rule,
+            time: time.unwrap_or(Utc(0)),
+            source: &Source::whole(family),
+            origin: Origin { file: 0, record: line, offset: 0 },
+            client: client.map(str::as_bytes),
+            account: account.map(str::as_bytes),
+            subject: subject.map(str::as_bytes),
+        };
+        self.correlator.note(server.unwrap_or_default(), &hit, field);
+        self.hits.push((rule, line));
     }
 
     /// Every rule, without regard to literals: what the search leaves out must not fit.
@@ -283,7 +303,11 @@ impl<'a> Run<'a> {
                 self.plan.file(&fields, &mut |rule| fits.push(rule));
             }
             self.record(line);
-            fits.into_iter().for_each(|rule| self.hit(rule, line, None, [None, None, None, None]));
+            let plan = self.plan;
+            for rule in fits {
+                let field = |field| plan.file_value(field, &fields).map(Cow::Borrowed);
+                self.hit((rule, line), (Family::File, None), [None, None, None, None], &field);
+            }
         }
         Ok(())
     }
@@ -332,7 +356,7 @@ impl Sink for Run<'_> {
                 cell(["AuthenticatedUser", "cs-username", "UserKey"]),
                 subject,
             ];
-            self.hit(rule, row.number, row.time, words);
+            self.hit((rule, row.number), (family, row.time), words, &|field| rows.value(field, &binding, row));
         }
     }
 
@@ -344,7 +368,8 @@ impl Sink for Run<'_> {
         for rule in fits {
             let subject = plan.rule(rule).subject_field.and_then(|field| plan.event_value(rule, field, event));
             let words = [Some(event.computer.to_string()), None, None, subject.and_then(text)];
-            self.hit(rule, event.record, event.time, words);
+            let field = |field| plan.event_value(rule, field, event);
+            self.hit((rule, event.record), (Family::Windows, event.time), words, &field);
         }
     }
 

@@ -35,7 +35,8 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, file: u32, tally: &mut Fil
         }
         let subject: Option<Cow<'_, [u8]>> =
             plan.rule(rule).subject_field.and_then(|field| plan.event_value(rule, field, event));
-        server.sightings.record(&Hit {
+        let noted = plan.rule(rule).noted.as_deref();
+        let hit = Hit {
             rule: rule.at(),
             source: &source,
             time: event.time,
@@ -47,7 +48,8 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, file: u32, tally: &mut Fil
             bytes: 0,
             origin,
             raw: event.raw,
-        });
+        };
+        server.record_hit(&hit, noted, &|field| plan.event_value(rule, field, event));
     });
 }
 

@@ -22,7 +22,7 @@ mod server;
 mod sightings;
 mod tally;
 
-pub use afterwards::conclude;
+pub use afterwards::{Noted, conclude};
 pub use bounded::Merge;
 pub use file::FileTally;
 pub use files::{CONTENT_BYTES_MAX, FileContent, HEAD_BYTES, observe_file};

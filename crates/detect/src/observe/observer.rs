@@ -152,20 +152,18 @@ impl<'p> Observer<'p> {
         // A log without the columns in which attacks show covers nothing.
         server.coverage.record(source, row.time.filter(|_| columns.can_show));
         let origin = Origin { file: self.facts.file, record: row.number, offset: row.offset };
-        let mut record = |rule: RuleIndex, subject: Option<&[u8]>| {
-            server.sightings.record(&Hit {
-                rule: rule.at(),
-                source,
-                time: row.time,
-                client,
-                subject: subject.filter(|cell| !is_empty(cell)),
-                account: columns.cell(row, columns.account),
-                request_id: columns.request_id(row),
-                status: columns.status(row),
-                bytes: columns.number(row, columns.bytes).unwrap_or(0),
-                origin,
-                raw: row.line,
-            });
+        let hit = Hit {
+            rule: 0,
+            source,
+            time: row.time,
+            client,
+            subject: None,
+            account: columns.cell(row, columns.account),
+            request_id: columns.request_id(row),
+            status: columns.status(row),
+            bytes: columns.number(row, columns.bytes).unwrap_or(0),
+            origin,
+            raw: row.line,
         };
         if let Some((rows, binding)) = &bound.rules {
             for rule in self.rules.iter().filter(|rule| rows.matches(**rule, binding, row)) {
@@ -174,12 +172,15 @@ impl<'p> Observer<'p> {
                 }
                 let field = self.plan.rule(*rule).subject_field;
                 let subject = field.and_then(|field| rows.value(field, binding, row));
-                record(*rule, subject.as_deref());
+                let subject = subject.as_deref().filter(|cell| !is_empty(cell));
+                let hit = Hit { rule: rule.at(), subject, ..hit };
+                let noted = self.plan.rule(*rule).noted.as_deref();
+                server.record_hit(&hit, noted, &|field| rows.value(field, binding, row));
             }
         }
         for (rule, from, until) in &self.here.known_client {
             if (TimeRange { from: *from, until: *until }).contains(row.time) {
-                record(*rule, None);
+                server.sightings.record(&Hit { rule: rule.at(), ..hit });
             }
         }
         if let Some(time) = row.time {

@@ -1,5 +1,6 @@
 //! Everything seen on one server, in one value that adds up.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use model::observation::{FileSeen, Server};
@@ -10,7 +11,9 @@ use super::builds::BuildTally;
 use super::coverage::CoverageTally;
 use super::pages::{Pages, Teller};
 use super::refused::{self, CLIENTS_MAX, RefusedTally};
-use super::sightings::SightingTally;
+use super::sightings::{Hit, SightingTally};
+use crate::sigma::correlation::{HitLog, NotedHit};
+use crate::sigma::{FieldId, RuleIndex};
 
 /// Addresses that a server has; a forged log can name more.
 const OWN_ADDRESSES_MAX: usize = 64;
@@ -52,6 +55,8 @@ pub struct ServerTally {
     pub coverage: CoverageTally,
     pub builds: BuildTally,
     pub sightings: SightingTally,
+    /// Hits of rules that correlations name.
+    pub noted: HitLog,
     pub pages: Pages,
     pub logons: Bounded<Use>,
     pub mailboxes: Bounded<Use>,
@@ -69,6 +74,7 @@ impl Default for ServerTally {
             coverage: CoverageTally::default(),
             builds: BuildTally::default(),
             sightings: SightingTally::default(),
+            noted: HitLog::default(),
             pages: Pages::default(),
             logons: Bounded::new(LOGONS_MAX),
             mailboxes: Bounded::new(MAILBOX_USES_MAX),
@@ -82,11 +88,27 @@ impl Default for ServerTally {
 }
 
 impl ServerTally {
+    /// Files a hit, and notes it where correlations ask for its rule. `field` knows the fields of its record.
+    pub fn record_hit<'r>(
+        &mut self,
+        hit: &Hit<'_>,
+        noted: Option<&[FieldId]>,
+        field: &dyn Fn(FieldId) -> Option<Cow<'r, [u8]>>,
+    ) {
+        self.sightings.record(hit);
+        if let (Some(noted), Some(time), Ok(rule)) = (noted, hit.time, u32::try_from(hit.rule)) {
+            let Hit { source, origin, client, account, subject, .. } = *hit;
+            let hit = NotedHit { rule: RuleIndex(rule), time, source, origin, client, account, subject };
+            self.noted.note(&hit, noted, field);
+        }
+    }
+
     /// Moves all times by whole seconds: the records showed that they are not UTC.
     pub fn shift(&mut self, secs: i64) {
         self.coverage.shift(secs);
         self.builds.shift(secs);
         self.sightings.shift(secs);
+        self.noted.shift(secs);
         self.pages.shift(secs);
         self.logons.values_mut().chain(self.mailboxes.values_mut()).for_each(|seen| seen.shift(secs));
         self.refused.values_mut().for_each(|seen| seen.shift(secs));
@@ -126,6 +148,7 @@ impl Merge for ServerTally {
         self.coverage.merge(other.coverage);
         self.builds.merge(other.builds);
         self.sightings.merge(other.sightings);
+        self.noted.merge(other.noted);
         self.pages.merge(other.pages);
         self.logons.merge(other.logons);
         self.mailboxes.merge(other.mailboxes);

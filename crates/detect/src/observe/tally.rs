@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use model::observation::Server;
 use model::server_name;
 
+use super::afterwards::Noted;
 use super::bounded::Merge;
 use super::file::FileTally;
 use super::server::ServerTally;
@@ -63,9 +64,9 @@ impl Tally {
             .unwrap_or_else(|| UNNAMED.to_owned())
     }
 
-    /// Everything per server. `fallback` names what nothing else names.
+    /// Everything per server, and the hits that correlations ask for. `fallback` names what nothing else names.
     #[must_use]
-    pub fn into_servers(self, fallback: Option<&str>) -> BTreeMap<String, Server> {
+    pub fn into_servers(self, fallback: Option<&str>) -> (BTreeMap<String, Server>, Noted) {
         let mut servers: BTreeMap<String, ServerTally> = BTreeMap::new();
         let owners: BTreeMap<String, String> = self
             .parts
@@ -77,6 +78,12 @@ impl Tally {
             let name = name.or_else(|| owners.get(&host).cloned()).unwrap_or_else(|| UNNAMED.to_owned());
             servers.entry(name).or_default().merge(tally);
         }
-        servers.into_iter().map(|(name, tally)| (name, tally.into_server())).collect()
+        let mut noted = Noted::default();
+        let mut observed = BTreeMap::new();
+        for (name, mut tally) in servers {
+            noted.0.insert(name.clone(), std::mem::take(&mut tally.noted));
+            observed.insert(name, tally.into_server());
+        }
+        (observed, noted)
     }
 }

@@ -6,6 +6,7 @@
 mod events;
 mod files;
 mod filter;
+mod filters;
 mod indicators;
 mod members;
 mod patterns;
@@ -23,9 +24,10 @@ use model::{Family, Utc, WindowsEvent};
 
 use self::events::EventPlan;
 use self::files::FilePlan;
+use self::filters::Filters;
 use self::routes::{Route, Scope};
 use crate::pack::{Indicator, IndicatorKind, Pack, PackFiles, Refusal, Syntax, WrittenRule};
-use crate::sigma::correlation::{Correlation, CorrelationGroup, CorrelationHit};
+use crate::sigma::correlation::{Correlation, Correlations, Correlator, Known};
 use crate::sigma::{Detection, FieldId, FieldNames, Reason};
 use crate::yara::{self, Yara};
 
@@ -46,7 +48,7 @@ pub struct Plan {
     events: EventPlan,
     files: FilePlan,
     configuration: FilePlan,
-    correlations: Vec<Correlation>,
+    correlations: Arc<Correlations>,
     indicators: Indicators,
     yara: Option<Yara>,
 }
@@ -57,6 +59,8 @@ pub struct Rule {
     /// The field whose value a hit is about; of a correlation, the field of the hits that it joins.
     pub subject_field: Option<FieldId>,
     pub(crate) detection: Option<Detection>,
+    /// Fields of its records that correlations ask for; `None` where none asks for the rule.
+    pub(crate) noted: Option<Vec<FieldId>>,
     /// Hits before and after are none: an indicator of 2021 says nothing in 2024.
     pub(crate) between: (Option<Utc>, Option<Utc>),
 }
@@ -122,6 +126,7 @@ impl Plan {
             }
             let (pack, refusals) = Pack::read(files);
             compiler.refusals.extend(refusals);
+            compiler.filters.read(files, &mut compiler.names, &mut compiler.refusals);
             read.extend(pack);
         }
         compiler.compile(read)
@@ -244,8 +249,7 @@ impl Plan {
     #[must_use]
     pub fn logic(&self, rule: RuleIndex) -> Option<String> {
         let detection = self.rules.get(rule.at())?.detection.as_ref();
-        let correlation = self.correlations.iter().find(|correlation| correlation.rule() == rule);
-        detection.map(Detection::logic).or_else(|| correlation.map(Correlation::logic))
+        detection.map(Detection::logic).or_else(|| self.correlations.find(rule).map(Correlation::logic))
     }
 
     /// The names of the fields that a rule looks at; keywords look at none.
@@ -262,12 +266,22 @@ impl Plan {
         &self.indicators
     }
 
-    /// Groups of hits that fulfil a correlation, by correlation, group and time.
+    /// Takes hits, and tells which of them belong together.
     #[must_use]
-    pub fn correlate(&self, hits: &[CorrelationHit]) -> Vec<CorrelationGroup> {
-        self.correlations.iter().flat_map(|correlation| correlation.evaluate(hits)).collect()
+    pub fn correlations(&self) -> Correlator {
+        Correlator::new(&self.correlations)
+    }
+
+    /// Whether a rule is only there to be joined: correlations name it, and none of them says `generate: true`. An
+    /// assessment shows its hits all the same.
+    #[must_use]
+    pub fn is_only_joined(&self, rule: RuleIndex) -> bool {
+        self.correlations.is_only_joined(rule)
     }
 }
+
+/// A correlation that is still to be compiled.
+type Waiting<'a> = (&'a Pack, &'a WrittenRule, &'a rsigma_parser::CorrelationRule);
 
 /// A plan in the making.
 #[derive(Default)]
@@ -279,11 +293,14 @@ struct Compiler {
     events: Vec<(RuleIndex, Vec<Scope>)>,
     files: Vec<RuleIndex>,
     configuration: Vec<RuleIndex>,
-    correlations: Vec<Correlation>,
+    correlations: Correlations,
+    filters: Filters,
     refusals: Vec<Refusal>,
     uuids: BTreeSet<String>,
     /// Rules by pack and by each of their names.
     by_name: BTreeMap<(String, String), RuleIndex>,
+    /// The rules that correlations join, by correlation.
+    joined: BTreeMap<RuleIndex, Vec<RuleIndex>>,
 }
 
 impl Compiler {
@@ -297,14 +314,8 @@ impl Compiler {
                 outcome.unwrap_or_else(|reason| self.refuse(&rule.facts.id, &reason));
             }
         }
-        for pack in &packs {
-            for rule in &pack.rules {
-                if let Syntax::Correlation(syntax) = &rule.syntax {
-                    let outcome = self.add_correlation(pack, rule, syntax);
-                    outcome.unwrap_or_else(|reason| self.refuse(&rule.facts.id, &reason));
-                }
-            }
-        }
+        self.refusals.extend(self.filters.unused());
+        self.add_correlations(&packs);
         let indicators = self.indicators(&packs);
         let (yara, facts, refused) = yara::compile(&packs, self.next());
         self.rules.extend(facts.iter().map(|_| Rule::default()));
@@ -324,7 +335,7 @@ impl Compiler {
     ) -> Result<(), Reason> {
         self.check_names(pack, rule)?;
         let route = Route::of(&syntax.logsource)?;
-        let detection = Detection::compile(syntax, &mut self.names)?;
+        let detection = self.filters.compile(&pack.id, &rule.facts.id, syntax, &mut self.names)?;
         let subject_field = rule.subject.as_deref().and_then(|subject| self.names.intern(subject));
         let index = self.push(pack, rule, Rule { subject_field, detection: Some(detection), ..Rule::default() });
         self.route(index, route);
@@ -340,6 +351,34 @@ impl Compiler {
         }
     }
 
+    /// Those that name others wait until these are there; what waits for nothing that comes is refused.
+    fn add_correlations(&mut self, packs: &[Pack]) {
+        let mut waiting: Vec<Waiting<'_>> = Vec::new();
+        for pack in packs {
+            waiting.extend(pack.rules.iter().filter_map(|rule| match &rule.syntax {
+                Syntax::Correlation(syntax) => Some((pack, rule, &**syntax)),
+                Syntax::Detection(_) => None,
+            }));
+        }
+        while !waiting.is_empty() {
+            let mut coming: BTreeSet<(&str, String)> = BTreeSet::new();
+            for (pack, rule, _) in &waiting {
+                coming.extend(names_of(pack, rule).map(|name| (pack.id.as_str(), name)));
+            }
+            let waits = |(pack, _, syntax): &Waiting<'_>| {
+                syntax.rules.iter().any(|name| coming.contains(&(pack.id.as_str(), name.clone())))
+            };
+            let (still, ready): (Vec<_>, Vec<_>) = waiting.into_iter().partition(waits);
+            // Those that wait for each other wait for ever.
+            let (still, ready) = if ready.is_empty() { (Vec::new(), still) } else { (still, ready) };
+            for (pack, rule, syntax) in ready {
+                let outcome = self.add_correlation(pack, rule, syntax);
+                outcome.unwrap_or_else(|reason| self.refuse(&rule.facts.id, &reason));
+            }
+            waiting = still;
+        }
+    }
+
     fn add_correlation(
         &mut self,
         pack: &Pack,
@@ -347,15 +386,20 @@ impl Compiler {
         syntax: &rsigma_parser::CorrelationRule,
     ) -> Result<(), Reason> {
         self.check_names(pack, rule)?;
+        let (by_name, joined, next) = (&self.by_name, &self.joined, self.next());
         let find = |name: &str| {
-            let index = self.by_name.get(&(pack.id.clone(), name.to_owned())).copied()?;
-            // A correlation of correlations would need their hits first.
-            self.rules.get(index.at()).filter(|rule| rule.detection.is_some()).map(|_| index)
+            let rule = by_name.get(&(pack.id.clone(), name.to_owned())).copied()?;
+            Some(Known { rule, bases: joined.get(&rule).cloned().unwrap_or_else(|| vec![rule]) })
         };
-        let correlation = Correlation::compile(syntax, self.next(), &find)?;
+        let correlation = Correlation::compile(syntax, next, &find, &mut self.names)?;
+        let mut bases: Vec<RuleIndex> =
+            syntax.rules.iter().filter_map(|name| find(name)).flat_map(|known| known.bases).collect();
+        bases.sort_unstable();
+        bases.dedup();
+        self.correlations.add(correlation, &bases, syntax.generate)?;
         let subject_field = rule.subject.as_deref().and_then(|subject| self.names.intern(subject));
-        self.push(pack, rule, Rule { subject_field, ..Rule::default() });
-        self.correlations.push(correlation);
+        let index = self.push(pack, rule, Rule { subject_field, ..Rule::default() });
+        self.joined.insert(index, bases);
         Ok(())
     }
 
@@ -376,9 +420,7 @@ impl Compiler {
 
     fn push(&mut self, pack: &Pack, rule: &WrittenRule, compiled: Rule) -> RuleIndex {
         let index = self.next();
-        let file = rule.facts.id.strip_prefix(&format!("{}/", pack.id)).unwrap_or_default().to_owned();
-        let names = [Some(file), Some(rule.facts.id.clone()), rule.name.clone(), rule.uuid.clone()];
-        for name in names.into_iter().flatten() {
+        for name in names_of(pack, rule) {
             self.by_name.entry((pack.id.clone(), name)).or_insert(index);
         }
         self.facts.push(rule.facts.clone());
@@ -403,7 +445,7 @@ impl Compiler {
                 for (route, detection, between) in patterns::of(kind, &list, &mut self.names) {
                     let index = self.next();
                     self.facts.push(facts.clone());
-                    self.rules.push(Rule { subject_field: None, detection: Some(detection), between });
+                    self.rules.push(Rule { detection: Some(detection), between, ..Rule::default() });
                     self.route(index, route);
                 }
                 if kind.is_looked_up() {
@@ -423,6 +465,9 @@ impl Compiler {
 
     fn finish(mut self, packs: Vec<Pack>, indicators: Indicators, yara: Option<Yara>) -> Compiled {
         events::intern(&mut self.names);
+        for (rule, at) in self.rules.iter_mut().zip(0..) {
+            rule.noted = self.correlations.noted(RuleIndex(at)).map(<[FieldId]>::to_vec);
+        }
         let (rules, names): (Arc<[Rule]>, Arc<FieldNames>) = (self.rules.into(), Arc::new(self.names));
         let row_plan = |(family, of): (Family, Vec<RuleIndex>)| (family, RowPlan::new(family, &of, &rules, &names));
         let plan = Plan {
@@ -433,7 +478,7 @@ impl Compiler {
             facts: self.facts,
             packs: packs.iter().map(identity).collect(),
             campaigns: packs.into_iter().filter_map(|pack| pack.campaign).collect(),
-            correlations: self.correlations,
+            correlations: Arc::new(self.correlations),
             indicators,
             yara,
             rules,
@@ -442,6 +487,12 @@ impl Compiler {
         self.refusals.sort();
         Compiled { plan, refusals: self.refusals }
     }
+}
+
+/// The names by which correlations call a rule.
+fn names_of(pack: &Pack, rule: &WrittenRule) -> impl Iterator<Item = String> {
+    let file = rule.facts.id.strip_prefix(&format!("{}/", pack.id)).unwrap_or_default().to_owned();
+    [Some(file), Some(rule.facts.id.clone()), rule.name.clone(), rule.uuid.clone()].into_iter().flatten()
 }
 
 fn identity(pack: &Pack) -> PackIdentity {

@@ -53,6 +53,7 @@ impl RowPlan {
         let detection = |rule: &RuleIndex| rules.get(rule.at()).and_then(|rule| rule.detection.as_ref());
         let mut used: Vec<FieldId> = of.iter().filter_map(detection).flat_map(|detection| detection.fields()).collect();
         used.extend(of.iter().filter_map(|rule| rules.get(rule.at()).and_then(|rule| rule.subject_field)));
+        used.extend(of.iter().filter_map(|rule| rules.get(rule.at())?.noted.as_ref()).flatten());
         used.sort_unstable();
         used.dedup();
         let literals = |rule: &RuleIndex| {

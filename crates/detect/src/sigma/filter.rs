@@ -7,10 +7,29 @@
 
 use std::collections::BTreeMap;
 
-use rsigma_parser::{FilterRule, FilterRuleTarget, LogSource, SigmaRule};
+use rsigma_parser::{FilterRule, FilterRuleTarget, LogSource, SigmaRule, parse_sigma_yaml};
 
 use super::detection::{Compiling, Node};
 use super::reason::Reason;
+
+/// Reads a file of filters, and nothing but filters.
+///
+/// # Errors
+/// What cannot be read.
+pub fn read(yaml: &[u8]) -> Result<Vec<FilterRule>, Reason> {
+    let text = std::str::from_utf8(yaml).map_err(|_| Reason::Syntax("not UTF-8".into()))?;
+    if crate::pack::nests_too_deep(text) {
+        return Err(Reason::Syntax("too many brackets inside each other".into()));
+    }
+    let collection = parse_sigma_yaml(text).map_err(|error| Reason::Syntax(error.to_string()))?;
+    if !collection.errors.is_empty() {
+        return Err(Reason::Syntax(collection.errors.join("; ")));
+    }
+    if collection.filters.is_empty() || !collection.rules.is_empty() || !collection.correlations.is_empty() {
+        return Err(Reason::Filter("a file of filters holds filters and nothing else".into()));
+    }
+    Ok(collection.filters)
+}
 
 /// Whether a filter is for a rule: it names it (by id or name, case disregarded, or by one of `names`), and whatever its
 /// log source says, that of the rule says too.
