@@ -15,8 +15,8 @@ use crate::findings::{Material, Seen};
 use crate::incidents::{Chain, Stitching};
 use crate::product::Product;
 use crate::{
-    Options, answers, begin, builds, clients, corroboration, coverage, findings, mailboxes, persistence, reasons,
-    verdict, web_shells,
+    Options, answers, begin, builds, clients, corroboration, coverage, findings, mailboxes, persistence, processes,
+    reasons, verdict, web_shells,
 };
 
 /// Everything that is known of one server when it comes to answering.
@@ -84,8 +84,10 @@ fn judge<'a>(
     let mut seen = findings::all(&material, before);
     findings::settle_traces(&mut seen);
     corroboration::weigh(&mut seen);
+    processes::settle_descendants(&mut seen);
     corroboration::settle_settings(&mut seen);
     corroboration::settle_redirected(&mut seen);
+    corroboration::settle_clearings(&mut seen);
     let builds = builds::history(&server.builds, product);
     let spoken = coverage::spoken(server, name, &observations.files);
     let evidence = extent(server);

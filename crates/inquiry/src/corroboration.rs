@@ -57,6 +57,30 @@ pub(crate) fn settle_settings(seen: &mut [Seen]) {
     }
 }
 
+/// A log that is cleared so long after the last sign of somebody inside was cleared with him inside.
+const CLEARED_WITHIN_SECS: i64 = 24 * 3_600;
+
+/// Administrators clear event logs, too. Cleared while somebody was inside, or within a day after, it is clean-up.
+pub(crate) fn settle_clearings(seen: &mut [Seen]) {
+    let inside = || seen.iter().filter(|one| one.is_compromise() && !one.indicator && one.family != Family::File);
+    let first = inside().filter_map(|one| one.finding.time).min();
+    let last = inside().filter_map(|one| one.finding.last.or(one.finding.time)).max();
+    let (Some(first), Some(last)) = (first, last) else { return };
+    let technique = |known: &String| known == "T1070.001";
+    let is_clearing = |one: &&mut Seen| {
+        let meanwhile = |time: Utc| time.secs_since(first) >= 0 && time.secs_since(last) <= CLEARED_WITHIN_SECS;
+        one.proves() == Proves::Context
+            && one.family == Family::Windows
+            && one.finding.attack.iter().any(technique)
+            && one.finding.time.is_some_and(meanwhile)
+    };
+    for one in seen.iter_mut().filter(is_clearing) {
+        one.finding.proves = Proves::Cleanup;
+        let reason = one.finding.reason.trim_end();
+        one.finding.reason = format!("{reason} Somebody was inside at that time.");
+    }
+}
+
 /// Mail that goes where a rule of the attacker sends it is taken, as message tracking shows.
 pub(crate) fn settle_redirected(seen: &mut [Seen]) {
     let is_rule = |one: &&Seen| {

@@ -323,7 +323,15 @@ fn seen(material: &Material<'_>, mut finding: model::assessment::Finding, record
     finding.evidence = evidence(material.files, records);
     finding.evidence.iter_mut().for_each(say_where);
     let family = records.first().map_or(model::Family::Iis, |_| family(&finding.source));
-    Seen { finding, family, indicator: false, request_ids: Vec::new(), pages: Vec::new(), last_driven: None }
+    Seen {
+        finding,
+        family,
+        indicator: false,
+        request_ids: Vec::new(),
+        pages: Vec::new(),
+        last_driven: None,
+        follows: None,
+    }
 }
 
 /// Records of binary event logs are not read again.

@@ -40,6 +40,8 @@ pub(crate) struct Seen {
     pub(crate) pages: Vec<String>,
     /// The last use of a foothold that it shows, where that is not simply its last record.
     pub(crate) last_driven: Option<Utc>,
+    /// The index of the finding that this one surely follows from.
+    pub(crate) follows: Option<usize>,
 }
 
 impl Seen {
@@ -155,7 +157,7 @@ fn of_sighting(material: &Material<'_>, sighting: &Sighting) -> Option<Seen> {
     let request_ids = sighting.request_ids.iter().filter(|id| is_request_id(id)).map(|id| id.to_lowercase()).collect();
     let pages = pages_of(material.product, &finding, sighting.source.family);
     let family = sighting.source.family;
-    Some(Seen { finding, family, indicator: rule.indicator, request_ids, pages, last_driven: None })
+    Some(Seen { finding, family, indicator: rule.indicator, request_ids, pages, last_driven: None, follows: None })
 }
 
 /// The pages that a finding is about. Requests that open the door name pages that mean nothing; the others name the
@@ -234,6 +236,7 @@ fn of_file(material: &Material<'_>, file: &FileSeen, told: &BTreeSet<String>) ->
         request_ids: Vec::new(),
         pages: vec![key],
         last_driven: None,
+        follows: None,
     })
 }
 

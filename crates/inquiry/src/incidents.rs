@@ -1,8 +1,8 @@
 //! Findings stitched to incidents: one attacker's chain each.
 //!
 //! Two findings belong together when they share a client address, a request id or a web shell. Findings that name no
-//! client (processes, cmdlets, files) join the chain that was last seen within five minutes before them. Everything
-//! else stays apart: two clients without anything in common are two incidents.
+//! client (processes, cmdlets, files) join the process that they descend from, else the chain that was last seen within
+//! five minutes before them, and say so. Everything else stays apart: two clients without anything in common are two incidents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +17,10 @@ use crate::credentials;
 use crate::exposure::Window;
 use crate::findings::Seen;
 use crate::product::Product;
+use crate::timing::{self, JOIN_WITHIN_SECS, LOGGED_AFTER_SECS, Near};
 
-/// A record without a client joins a chain that was seen at most so long before it.
-const JOIN_WITHIN_SECS: i64 = 5 * 60;
 /// A page that was written at most so long after an exploit request was written by it.
 const WRITTEN_WITHIN_SECS: i64 = 2 * 60;
-/// Hits of one rule are grouped by the hour; a longer finding counts only at the times of its records.
-const GROUPED_SECS: i64 = 3_600;
 /// The campaign of an incident that fits none.
 pub(crate) const UNKNOWN: &str = "unknown";
 
@@ -49,7 +46,14 @@ pub(crate) struct Chain {
 impl Stitching<'_> {
     /// The chains in time order. Findings without a campaign take that of their chain.
     pub(crate) fn stitch(&self, seen: &mut [Seen]) -> Vec<Chain> {
-        let mut chains: Vec<Chain> = self.groups(seen).into_iter().map(|members| self.chain(seen, members)).collect();
+        let (groups, by_time) = self.groups(seen);
+        for (index, near) in by_time {
+            let said = near.said(seen);
+            if let Some(one) = seen.get_mut(index) {
+                one.finding.reason = format!("{} {said}", one.finding.reason.trim_end());
+            }
+        }
+        let mut chains: Vec<Chain> = groups.into_iter().map(|members| self.chain(seen, members)).collect();
         chains.sort_by_key(|chain| {
             (chain.incident.first.is_none(), chain.incident.first, chain.members.first().copied())
         });
@@ -64,9 +68,9 @@ impl Stitching<'_> {
         chains
     }
 
-    /// The indexes of findings that belong together.
-    fn groups(&self, seen: &[Seen]) -> Vec<Vec<usize>> {
-        let parts = self.parts(seen);
+    /// The indexes of findings that belong together, and what of them is put together by time alone.
+    fn groups(&self, seen: &[Seen]) -> (Vec<Vec<usize>>, Vec<(usize, Near)>) {
+        let mut parts = self.parts(seen);
         let mut union = Union::new(seen.len());
         let mut first_with: BTreeMap<String, usize> = BTreeMap::new();
         for index in &parts {
@@ -79,11 +83,20 @@ impl Stitching<'_> {
                     }
                 }
             }
+            if let Some(other) = seen.get(*index).and_then(|one| one.follows) {
+                union.join(*index, other);
+            }
         }
         self.join_writers(seen, &parts, &mut union);
-        self.join_by_time(seen, &parts, &mut union);
+        let mut by_time = self.join_by_time(seen, &parts, &mut union);
         self.join_the_rest(seen, &parts, &mut union);
-        union.groups(&parts)
+        for (index, near) in timing::followers(seen, &parts, &mut union) {
+            union.join(near.anchor, index);
+            parts.push(index);
+            by_time.push((index, near));
+        }
+        parts.sort_unstable();
+        (union.groups(&parts), by_time)
     }
 
     /// Findings that take part: all that tell at least of an attempt; scans of a client that goes on; and records
@@ -152,8 +165,9 @@ impl Stitching<'_> {
 
     /// Groups that name no client join the nearest chain within five minutes before, in time order, so that a process
     /// can join the process that joined a request.
-    fn join_by_time(&self, seen: &[Seen], parts: &[usize], union: &mut Union) {
-        let moments = moments(seen, parts);
+    fn join_by_time(&self, seen: &[Seen], parts: &[usize], union: &mut Union) -> Vec<(usize, Near)> {
+        let moments = timing::moments(seen, parts);
+        let mut joined = Vec::new();
         let mut orphans: Vec<(Utc, usize)> = self
             .without_client(seen, parts, union)
             .into_iter()
@@ -161,10 +175,12 @@ impl Stitching<'_> {
             .collect();
         orphans.sort_unstable();
         for (_, index) in orphans {
-            if let Some(near) = seen.get(index).and_then(|one| nearest(one, index, &moments, seen, union)) {
-                union.join(near, index);
+            if let Some(near) = seen.get(index).and_then(|one| timing::nearest(one, index, &moments, seen, union)) {
+                union.join(near.anchor, index);
+                joined.push((index, near));
             }
         }
+        joined
     }
 
     /// What still names no client goes to the one attacker that is known to have come further than the door, if there
@@ -189,8 +205,12 @@ impl Stitching<'_> {
         let mut by_campaign: BTreeMap<Option<&str>, usize> = BTreeMap::new();
         for index in rest {
             let Some(one) = seen.get(index) else { continue };
-            let follows = |since: Option<Utc>| since.zip(one.finding.time).is_none_or(|(since, time)| since <= time);
-            match only.filter(|(_, since)| one.is_proof() && follows(*since)) {
+            let follows = |since: Option<Utc>| {
+                let both = since.zip(one.finding.time);
+                both.is_none_or(|(since, time)| since <= time.plus_secs(LOGGED_AFTER_SECS))
+            };
+            let counts = one.is_proof() || one.proves() == Proves::Cleanup;
+            match only.filter(|(_, since)| counts && follows(*since)) {
                 Some((root, _)) => union.join(root, index),
                 None => {
                     let first = *by_campaign.entry(one.finding.campaign.as_deref()).or_insert(index);
@@ -382,68 +402,20 @@ fn stages(own: &[&Seen]) -> Stages {
     }
 }
 
-/// When findings show their attacker at work: begin, end, index; by begin.
-fn moments(seen: &[Seen], parts: &[usize]) -> Vec<(Utc, Utc, usize)> {
-    let mut moments = Vec::new();
-    for index in parts {
-        let Some(finding) = seen.get(*index).map(|one| &one.finding) else { continue };
-        let Some(first) = finding.time else { continue };
-        let last = finding.last.unwrap_or(first).max(first);
-        if last.secs_since(first) <= GROUPED_SECS {
-            moments.push((first, last, *index));
-            continue;
-        }
-        let times: BTreeSet<Utc> = finding.evidence.iter().filter_map(|one| one.time).chain([first, last]).collect();
-        moments.extend(times.into_iter().map(|time| (time, time, *index)));
-    }
-    moments.sort_unstable();
-    moments
-}
-
 /// More than background or a scan.
-fn is_serious(one: &Seen) -> bool {
+pub(crate) fn is_serious(one: &Seen) -> bool {
     !matches!(one.proves(), Proves::Context | Proves::Scan)
 }
 
-/// The finding of another chain, no later a stage, that was seen last before this one and within five minutes; one that
-/// proves something before one that was only tried.
-fn nearest(
-    orphan: &Seen,
-    index: usize,
-    moments: &[(Utc, Utc, usize)],
-    seen: &[Seen],
-    union: &mut Union,
-) -> Option<usize> {
-    let own_root = union.root(index);
-    let times = orphan.finding.evidence.iter().filter_map(|one| one.time).chain(orphan.finding.time);
-    let times: BTreeSet<Utc> = times.collect();
-    let mut best: Option<((bool, i64), usize)> = None;
-    for time in times {
-        let from = moments.partition_point(|one| one.0 < time.plus_secs(-GROUPED_SECS - JOIN_WITHIN_SECS));
-        let until = moments.partition_point(|one| one.0 <= time);
-        for (_, end, other) in moments.get(from..until).unwrap_or_default() {
-            let distance = time.secs_since(*end).max(0);
-            let Some(anchor) = seen.get(*other) else { continue };
-            let follows = anchor.finding.stage <= orphan.finding.stage && is_serious(anchor);
-            let near = distance <= JOIN_WITHIN_SECS && follows && union.root(*other) != own_root;
-            let rank = (!anchor.is_proof(), distance);
-            if near && best.is_none_or(|(known, _)| rank < known) {
-                best = Some((rank, *other));
-            }
-        }
-    }
-    best.map(|(_, other)| other)
-}
-
 /// Disjoint sets over the indexes of findings; the smallest index stands for its set.
-struct Union(Vec<usize>);
+pub(crate) struct Union(Vec<usize>);
 
 impl Union {
     fn new(size: usize) -> Self {
         Self((0..size).collect())
     }
 
-    fn root(&mut self, index: usize) -> usize {
+    pub(crate) fn root(&mut self, index: usize) -> usize {
         let mut root = index;
         while let Some(parent) = self.0.get(root).copied().filter(|parent| *parent != root) {
             let above = self.0.get(parent).copied().unwrap_or(parent);

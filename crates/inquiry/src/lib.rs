@@ -24,10 +24,12 @@ mod mailboxes;
 mod pages;
 mod paths;
 mod persistence;
+mod processes;
 mod product;
 mod reasons;
 #[cfg(test)]
 mod testing;
+mod timing;
 mod verdict;
 mod web_shells;
 mod wording;

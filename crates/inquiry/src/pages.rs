@@ -273,7 +273,15 @@ fn is_shared_name(url: &str) -> bool {
 }
 
 fn own_seen(finding: model::assessment::Finding, pages: Vec<String>) -> Seen {
-    Seen { finding, family: model::Family::Iis, indicator: false, request_ids: Vec::new(), pages, last_driven: None }
+    Seen {
+        finding,
+        family: model::Family::Iis,
+        indicator: false,
+        request_ids: Vec::new(),
+        pages,
+        last_driven: None,
+        follows: None,
+    }
 }
 
 fn client<'a>(one: &&'a PageUse) -> &'a str {
