@@ -41,6 +41,8 @@ pub(crate) struct Spoken {
     pub(crate) stretches: Vec<Span>,
     /// Stretches of files of which too many lines could not be read: cut out of `stretches`.
     lost: Vec<Span>,
+    /// What was cleared away: cut out of `stretches`, too.
+    cleared: Vec<Span>,
     /// How late it may start and how early it may end at the edges of a window.
     edge_secs: i64,
 }
@@ -68,6 +70,22 @@ fn lost(name: &str, server: &str, files: &[FileRecord]) -> Vec<Span> {
         .collect();
     spans.sort_by_key(|span| (span.from, span.until));
     spans
+}
+
+/// A log may be silent so long before it was cleared.
+const CLEARED_SLACK_SECS: i64 = 2 * HOUR_SECS;
+
+/// The time before each clearing of an event log, back to the last record that another file has kept.
+fn cleared(source: &Source, server: &Server, seen: &SourceCoverage) -> Vec<Span> {
+    let channel = source.part.as_deref().filter(|_| source.family == Family::Windows);
+    let log = channel.and_then(|channel| server.event_logs.get(channel));
+    let before = |time: Utc| {
+        let kept = seen.hours.range(..time.hour()).next_back();
+        let from = kept.map_or(Utc(i64::MIN), |(hour, _)| Utc::from_hour(hour.saturating_add(1)));
+        Span { from, until: time }
+    };
+    let spans = log.into_iter().flat_map(|log| &log.cleared).map(|one| before(one.time));
+    spans.filter(|span| span.from < span.until.plus_secs(-CLEARED_SLACK_SECS)).collect()
 }
 
 /// What is left of stretches when others are cut out.
@@ -122,10 +140,11 @@ pub(crate) fn spoken(server: &Server, server_name: &str, files: &[FileRecord]) -
         .filter_map(|(source, seen)| {
             let name = source.to_string();
             let lost = lost(&name, server_name, files);
-            let stretches = without(stretches(seen), &lost);
+            let cleared = cleared(source, server, seen);
+            let stretches = without(without(stretches(seen), &lost), &cleared);
             let edge_secs = (tolerance_hours(&seen.hours) * HOUR_SECS).min(EDGE_SECS_MAX);
             let speaks = !stretches.is_empty() || !lost.is_empty();
-            speaks.then(|| Spoken { name, source: source.clone(), stretches, lost, edge_secs })
+            speaks.then(|| Spoken { name, source: source.clone(), stretches, lost, cleared, edge_secs })
         })
         .collect()
 }
@@ -185,6 +204,9 @@ fn settle(span: &Span, why: &str, unmet: &[&Need]) -> String {
     let where_else = match why {
         "not read" => "left out by the time bounds of this run",
         "unreadable" => "as a whole copy: many lines of the one at hand could not be read",
+        "cleared" => {
+            "cleared by somebody: look for archives beside the log, backups, volume shadow copies and the log platform"
+        }
         "gap" => "perhaps deleted: look in backups, volume shadow copies and the log platform",
         "ends" => "from the server",
         _ => "from a backup, a volume shadow copy or the log platform",
@@ -236,6 +258,7 @@ fn fit(mut one: Spoken, window: &Span, bounds: Bounds) -> Spoken {
     {
         last.until = window.until;
     }
+    one.stretches = without(one.stretches, &one.cleared);
     for stretch in &mut one.stretches {
         stretch.from = bounds.from.map_or(stretch.from, |bound| stretch.from.max(bound));
         stretch.until = bounds.until.map_or(stretch.until, |bound| stretch.until.min(bound));
@@ -295,6 +318,9 @@ fn why(piece: &Span, sources: Option<&Vec<Spoken>>, bounds: Bounds) -> &'static 
     let overlaps = |span: &Span| span.from < piece.until && piece.from < span.until;
     if sources.into_iter().flatten().flat_map(|one| &one.lost).any(overlaps) {
         return "unreadable";
+    }
+    if sources.into_iter().flatten().flat_map(|one| &one.cleared).any(overlaps) {
+        return "cleared";
     }
     let stretches = || sources.into_iter().flatten().flat_map(|one| &one.stretches);
     let first = stretches().map(|stretch| stretch.from).min();

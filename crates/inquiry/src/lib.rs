@@ -16,6 +16,7 @@ mod clients;
 mod corroboration;
 mod coverage;
 mod credentials;
+mod event_logs;
 mod exposure;
 mod findings;
 mod gaps;
@@ -123,7 +124,7 @@ fn assess_with(observations: &Observations, options: &Options, product: &dyn Pro
         totals: totals(&observations.files),
         servers,
         findings: all,
-        gaps: gaps::list(&observations.files),
+        gaps: gaps::list(&observations.files).into_iter().chain(event_logs::gaps(observations)).collect(),
     }
 }
 

@@ -230,7 +230,7 @@ pub struct Uncovered {
     pub from: Utc,
     /// End.
     pub until: Utc,
-    /// `rotated`, `absent`, `gap`, `not yet`.
+    /// `rotated`, `cleared`, `absent`, `gap`, `not yet`.
     pub why: String,
     /// What to collect.
     pub settle: String,

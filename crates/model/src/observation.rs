@@ -42,6 +42,8 @@ pub struct Server {
     pub refused: Vec<Refused>,
     /// Files of web folders and other telling places that are in the evidence.
     pub files: Vec<FileSeen>,
+    /// Event logs that are not whole or were cleared, by channel.
+    pub event_logs: BTreeMap<String, EventLog>,
     /// Addresses of the server itself, as its logs name them.
     pub own_addresses: Vec<String>,
     /// The evidence holds the web folders of this server, so an absent page is absent.
@@ -76,6 +78,56 @@ pub struct SourceCoverage {
     pub first: Option<Utc>,
     /// Last record, exactly.
     pub last: Option<Utc>,
+}
+
+/// Whether the records of one event log are whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventLog {
+    /// When it was cleared, in time order.
+    pub cleared: Vec<Clearing>,
+    /// Records that are missing inside a file, by number.
+    pub missing: Vec<MissingRecords>,
+    /// Where the time runs backwards from one record to the next.
+    pub back: Vec<ClockBack>,
+    /// Files from which so much is missing that they were exported with a filter: indexes of the manifest.
+    pub filtered: Vec<u32>,
+}
+
+/// A log was cleared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clearing {
+    /// When.
+    pub time: Utc,
+    /// Who, as the record names it.
+    pub account: Option<String>,
+}
+
+/// Records that a log must have held, and that no file of the evidence holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingRecords {
+    /// Index of the file in the manifest.
+    pub file: u32,
+    /// The first number that is missing.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// Time of the record before them.
+    pub after: Option<Utc>,
+    /// Time of the record behind them.
+    pub before: Option<Utc>,
+}
+
+/// The time of a record lies before that of the record before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClockBack {
+    /// Index of the file in the manifest.
+    pub file: u32,
+    /// The number of the record.
+    pub record: u64,
+    /// Time of the record before it.
+    pub from: Utc,
+    /// Its own.
+    pub until: Utc,
 }
 
 /// Hits of one rule that belong together: same server, client, subject and hour.

@@ -11,8 +11,8 @@ use super::server::ServerTally;
 use super::sightings::Hit;
 use crate::plan::Plan;
 
-/// Files one event.
-pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, file: u32, tally: &mut FileTally) {
+/// Files one event of a file; `binary`: it is an event log, no export.
+pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, (file, binary): (u32, bool), tally: &mut FileTally) {
     tally.event(event.time);
     if let Some(shift) = event.clock_shift_secs {
         *tally.clock_votes.entry(shift).or_default() += 1;
@@ -21,6 +21,7 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, file: u32, tally: &mut Fil
     let name = server_name(&event.computer);
     let server = tally.server(name.as_deref());
     server.coverage.record(&source, event.time);
+    server.event_logs.record(event, (file, binary));
     let client = field(event, &["IpAddress", "SourceAddress", "SourceIp", "ClientAddress"]);
     let origin = Origin { file, record: event.record, offset: event.offset };
     let account = field(event, &["User", "SubjectUserName", "TargetUserName"]);

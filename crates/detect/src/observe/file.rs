@@ -68,6 +68,7 @@ impl FileTally {
                 server.shift(-shift);
             }
             server.coverage.count_file();
+            server.event_logs.close(!self.rejects.is_empty());
         }
         self.span = self.span.map(|(first, last)| (first.plus_secs(-shift), last.plus_secs(-shift)));
         -shift

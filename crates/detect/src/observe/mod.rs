@@ -10,6 +10,7 @@ mod bounded;
 mod builds;
 mod columns;
 mod coverage;
+mod event_logs;
 mod events;
 mod file;
 mod files;

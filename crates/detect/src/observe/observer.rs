@@ -216,7 +216,8 @@ impl Sink for Observer<'_> {
 
     fn event(&mut self, event: &WindowsEvent<'_>) {
         if self.range.contains(event.time) {
-            events::observe(event, self.plan, self.facts.file, &mut self.tally);
+            let is_log = self.facts.on_server.ends_with(".evtx");
+            events::observe(event, self.plan, (self.facts.file, is_log), &mut self.tally);
         }
     }
 

@@ -9,6 +9,7 @@ use super::access::{self, LOGONS_MAX, MAILBOX_USES_MAX, Use};
 use super::bounded::{Bounded, Merge};
 use super::builds::BuildTally;
 use super::coverage::CoverageTally;
+use super::event_logs::EventLogTally;
 use super::pages::{Pages, Teller};
 use super::refused::{self, CLIENTS_MAX, RefusedTally};
 use super::sightings::{Hit, SightingTally};
@@ -62,6 +63,7 @@ pub struct ServerTally {
     pub mailboxes: Bounded<Use>,
     pub refused: Bounded<RefusedTally>,
     pub files: Vec<FileSeen>,
+    pub event_logs: EventLogTally,
     pub own_addresses: OwnAddresses,
     pub web_folders: bool,
     /// Records of Exchange or IIS logs that name the server; Windows events also name others.
@@ -80,6 +82,7 @@ impl Default for ServerTally {
             mailboxes: Bounded::new(MAILBOX_USES_MAX),
             refused: Bounded::new(CLIENTS_MAX),
             files: Vec::new(),
+            event_logs: EventLogTally::default(),
             own_addresses: OwnAddresses::default(),
             web_folders: false,
             named_by_exchange: 0,
@@ -106,6 +109,7 @@ impl ServerTally {
     /// Moves all times by whole seconds: the records showed that they are not UTC.
     pub fn shift(&mut self, secs: i64) {
         self.coverage.shift(secs);
+        self.event_logs.shift(secs);
         self.builds.shift(secs);
         self.sightings.shift(secs);
         self.noted.shift(secs);
@@ -137,6 +141,7 @@ impl ServerTally {
             logons: access::logons(self.logons),
             refused: refused::into_list(self.refused),
             files: self.files,
+            event_logs: self.event_logs.into_logs(),
             own_addresses: self.own_addresses.into_list(),
             web_folders_present: self.web_folders,
         }
@@ -154,6 +159,7 @@ impl Merge for ServerTally {
         self.mailboxes.merge(other.mailboxes);
         self.refused.merge(other.refused);
         self.files.extend(other.files);
+        self.event_logs.merge(other.event_logs);
         self.own_addresses.all.extend(other.own_addresses.all);
         self.own_addresses.trim();
         self.web_folders |= other.web_folders;

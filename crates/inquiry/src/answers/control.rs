@@ -8,6 +8,7 @@ use model::campaign::{Proves, Stage};
 
 use crate::answers::{NAMES_MAX, has_source, said, sureness};
 use crate::case::Case;
+use crate::event_logs;
 use crate::findings::Seen;
 use crate::incidents::Chain;
 use crate::wording::{count, list, name, when};
@@ -120,6 +121,7 @@ fn unknown(case: &Case<'_>, some_commands: bool) -> Vec<String> {
                 .to_owned(),
         );
     }
+    unknown.extend(event_logs::unknown(case.server));
     unknown.push(
         "a load balancer or proxy in front of the server may hide the true address; its own logs have it".to_owned(),
     );

@@ -5,6 +5,7 @@ use model::campaign::Proves;
 
 use crate::answers::{said, sureness, wishes};
 use crate::case::Case;
+use crate::event_logs;
 use crate::reasons;
 
 /// The answer.
@@ -29,5 +30,6 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
     let because = if proofs.is_empty() { interest } else { proofs };
     let mut unknown = wishes(case);
     unknown.extend(case.blind.iter().cloned());
+    unknown.extend(event_logs::unknown(case.server));
     said(text, confidence, &because, unknown)
 }
