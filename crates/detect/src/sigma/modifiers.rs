@@ -122,8 +122,9 @@ impl Modifiers {
     }
 
     fn become_kind(&mut self, kind: Kind) -> Result<(), Reason> {
-        // The wildcards that a part puts around a value would become part of the expression.
-        if self.kind != Kind::Text || (kind == Kind::Regular && self.part != Part::Whole) {
+        // The wildcards that a part puts around a value would become part of the expression, or of a field's name.
+        let is_behind_part = self.part != Part::Whole && matches!(kind, Kind::Regular | Kind::Reference);
+        if self.kind != Kind::Text || is_behind_part {
             return Err(Reason::Modifier(format!("{kind:?} behind {:?} {:?}", self.kind, self.part).to_lowercase()));
         }
         self.kind = kind;
