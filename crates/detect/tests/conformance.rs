@@ -66,7 +66,8 @@ fn fits((detection, names): &(Detection, FieldNames), fields: &[(&str, &str)]) -
 fn check(item: &str, fitting: &[&str], others: &[&str]) -> usize {
     let compiled = compile(&format!("  s: {{{item}}}\n  condition: s"), &[]);
     let compiled = compiled.unwrap_or_else(|reason| panic!("{item}: {reason}"));
-    let negated = compile(&format!("  s: {{{item}}}\n  condition: not s"), &[]).unwrap();
+    let negated =
+        compile(&format!("  s: {{{item}}}\n  condition: not s"), &[]).expect("what compiles compiles negated");
     for (values, expected) in [(fitting, true), (others, false)] {
         for value in values {
             let mut fields = vec![("g", "AB"), ("h", "long value")];

@@ -67,7 +67,7 @@ impl Dice {
 fn engine(compiled: &Compiled, name: &str, hits: &[Hit], turn: usize) -> Vec<Vec<usize>> {
     let plan = &compiled.plan;
     let index = |name: &str| {
-        let at = plan.rules().iter().position(|facts| facts.id == format!("p/{name}")).unwrap();
+        let at = plan.rules().iter().position(|facts| facts.id == format!("p/{name}")).expect("a rule of the pack");
         RuleIndex(at as u32)
     };
     let mut parts = [plan.correlations(), plan.correlations()];
@@ -211,8 +211,9 @@ fn windows_are_those_of_the_reference() {
 fn chains(hits: &[Hit], group: &[usize], rules: &[&str], ordered: bool) -> bool {
     fn any(hits: &[Hit], left: &[usize], rules: &[&str], chain: &mut Vec<i64>, ordered: bool) -> bool {
         let Some((rule, rules)) = rules.split_first() else {
-            let (first, last) = (chain.iter().min().unwrap(), chain.iter().max().unwrap());
-            return last - first <= SPAN && (!ordered || chain.is_sorted());
+            let (first, last) = (chain.iter().min(), chain.iter().max());
+            let spans = first.zip(last).is_some_and(|(first, last)| last - first <= SPAN);
+            return spans && (!ordered || chain.is_sorted());
         };
         left.iter().filter(|at| hits[**at].rule == *rule).any(|at| {
             chain.push(hits[*at].time);
@@ -268,4 +269,56 @@ fn chains_of_correlations() {
     let compiled = compile(&[("x", &circle.replace("[y]", "[y]")), ("y", &circle.replace("[y]", "[x]"))]);
     let refused: Vec<&str> = compiled.refusals.iter().map(|refusal| refusal.rule.as_str()).collect();
     assert_eq!(refused, ["p/x", "p/y"]);
+}
+
+/// Through the observer: hits that are not kept as evidence count, grouped by a column that nothing else looks at, and the
+/// cut of the file does not matter.
+#[test]
+fn every_hit_of_a_log_counts() {
+    use detect::observe::{FileFacts, Merge, Observer, Tally, TimeRange, conclude};
+    use formats::block::Block;
+    use formats::delimited::{Header, read};
+    use model::observation::Observations;
+
+    const RULE: &str = "title: t\nname: a\nlogsource: {category: webserver}\ntags: [afterpatch.stage.access, afterpatch.proves.scan]\n\
+        detection:\n  s: {cs-uri-stem: /logon-page}\n  condition: s\n";
+    let count = "title: t\ntags: [afterpatch.stage.access, afterpatch.proves.scan]\ncorrelation:\n  type: event_count\n  rules: [a]\n  group-by: [cs-username]\n  timespan: 10m\n  condition: {gte: 100}\n";
+    let file = |name: &str, text: &str| (name.to_owned(), Cow::Owned(text.as_bytes().to_vec()));
+    let files = vec![file("pack.toml", MANIFEST), file("rules/a.yml", RULE), file("rules/many.yml", count)];
+    let compiled = Plan::compile(&[PackFiles { id: "p".into(), files }]);
+    assert!(compiled.refusals.is_empty(), "{:?}", compiled.refusals);
+    let header = "#Fields: date time s-computername cs-uri-stem cs-username s-port c-ip sc-status\n";
+    let rows: Vec<String> = (0..300)
+        .map(|at| {
+            let user = if at % 2 == 0 { "Alice" } else { "-" };
+            format!("2021-03-03 05:{:02}:{:02} EXC01 /logon-page {user} 443 192.0.2.{} 200\n", at / 60, at % 60, at % 7)
+        })
+        .collect();
+    let observed = |cuts: &[&[String]]| {
+        let facts = FileFacts { file: 0, on_server: r"c:\inetpub\logs\logfiles\w3svc1\u_ex210303.log".into() };
+        let mut tallies = cuts.iter().map(|rows| {
+            let log = format!("{header}{}", rows.concat());
+            let family = Some(Family::Iis);
+            let mut observer = Observer::new(&compiled.plan, &facts, TimeRange::default(), family);
+            read(&Block::whole(log.as_bytes()), &mut Header::default(), &mut observer);
+            observer.finish()
+        });
+        let mut file = tallies.next().unwrap();
+        tallies.for_each(|next| file.merge(next));
+        file.finish();
+        let mut tally = Tally::default();
+        tally.add("host", None, file);
+        let (servers, noted) = tally.into_servers(None);
+        let mut observations = Observations { servers, ..Observations::default() };
+        assert!(conclude(&compiled.plan, noted, &mut observations).is_empty());
+        let server = observations.servers.remove("EXC01").unwrap();
+        server.sightings.into_iter().filter(|sighting| sighting.rule == 1).collect::<Vec<_>>()
+    };
+    let found = observed(&[&rows]);
+    assert_eq!(found.iter().map(|sighting| sighting.count).collect::<Vec<_>>(), [150]);
+    assert!((1..=100).contains(&found[0].evidence.len()));
+    assert_eq!(found[0].last, Utc::parse(b"2021-03-03T05:04:58Z"));
+    // Rows are numbered from the beginning of their block here, so only what does not name rows is the same.
+    let cut = observed(&[&rows[200..], &rows[..77], &rows[77..200]]);
+    assert_eq!((cut.len(), cut[0].count, cut[0].first, cut[0].last), (1, 150, found[0].first, found[0].last));
 }
