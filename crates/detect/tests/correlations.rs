@@ -74,7 +74,7 @@ fn engine(compiled: &Compiled, name: &str, hits: &[Hit], turn: usize) -> Vec<Vec
     for step in 0..hits.len() {
         let at = (step * 7 + turn) % hits.len();
         // Steps of seven reach each hit once unless seven divides their number.
-        let at = if hits.len() % 7 == 0 { step } else { at };
+        let at = if hits.len().is_multiple_of(7) { step } else { at };
         let hit = &hits[at];
         let noted = NotedHit {
             rule: index(hit.rule),
@@ -266,7 +266,7 @@ fn chains_of_correlations() {
         assert_eq!(engine(&compiled, second, &hits[..4], 0), Vec::<Vec<usize>>::new());
     }
     let circle = "  type: temporal\n  rules: [y]\n  group-by: [User]\n  timespan: 1s\n";
-    let compiled = compile(&[("x", &circle.replace("[y]", "[y]")), ("y", &circle.replace("[y]", "[x]"))]);
+    let compiled = compile(&[("x", circle), ("y", &circle.replace("[y]", "[x]"))]);
     let refused: Vec<&str> = compiled.refusals.iter().map(|refusal| refusal.rule.as_str()).collect();
     assert_eq!(refused, ["p/x", "p/y"]);
 }

@@ -117,107 +117,75 @@ const TEXTS: [Option<&str>; 44] = [
     Some("04:05:06"),
 ];
 
-/// Modifiers, and the values that are tried with them.
-fn items() -> Vec<(&'static str, Vec<&'static str>)> {
-    let texts = vec![
-        "abc",
-        "'ABC'",
-        "'a*c'",
-        "'a?c'",
-        r"'a\*c'",
-        r"'a\?c'",
-        r"'a\\*c'",
-        r"'a\\\*c'",
-        r"'a\c'",
-        r"'a\\c'",
-        "'*'",
-        "'?'",
-        "'??*'",
-        "'*b*'",
-        "''",
-        "'m\u{fc}ller'",
-        "'M\u{dc}L*'",
-        "k",
-        "[abc, '5']",
-        "[x, y]",
-    ];
-    let plain = vec!["5", "5.0", "-7", "true", "null", "10", "['', null]", "[5, abc]"];
-    let dashes = vec!["'-enc'", "' -enc '", "' /enc '", "'a-b'", "'a/b-c'", "enc", "'*-enc*'", "['-enc', '/x']"];
-    let regexes = vec![
-        "'abc'",
-        "'^abc$'",
-        "'^ABC$'",
-        "'a.c'",
-        "'^a.c$'",
-        "'b+'",
-        "'[a-b]{2}'",
-        "'(abc|5)'",
-        "'^c$'",
-        "'a\\\\c'",
-        "'.'",
-        "'\\d+'",
-        "''",
-    ];
-    let networks = vec!["10.0.0.0/8", "'fe80::/10'", "10.1.2.3", "[10.0.0.0/8, 11.0.0.0/8]", "0.0.0.0/0"];
-    let encoded = vec!["abc", "'a'", "'ab'", "'M\u{fc}'", "'abcdef'"];
-    let numbers = vec!["5", "5.5", "'5'", "-7", "[4, 6]", "2021", "3", "9"];
-    let mut items = vec![("", texts.clone()), ("", plain)];
-    for modifiers in [
-        "|contains",
-        "|startswith",
-        "|endswith",
-        "|cased",
-        "|contains|cased",
-        "|startswith|cased",
-        "|neq",
-        "|contains|neq",
-        "|endswith|cased|neq",
-    ] {
-        items.push((modifiers, texts.clone()));
-    }
-    for modifiers in ["|contains|all", "|all"] {
-        items.push((modifiers, vec!["[a, c]", "[abc, ABC]", "[x, a]", "['a*', '*c']"]));
-    }
-    for modifiers in
-        ["|windash", "|windash|contains", "|contains|windash", "|windash|startswith", "|windash|contains|cased"]
-    {
-        items.push((modifiers, dashes.clone()));
-    }
-    for modifiers in ["|re", "|re|i", "|re|m", "|re|s", "|re|i|m|s", "|re|neq", "|re|all"] {
-        items.push((modifiers, regexes.clone()));
-    }
-    items.push(("|re|all", vec!["[a, c]", "['^a', 'c$']"]));
-    for modifiers in ["|cidr", "|cidr|neq"] {
-        items.push((modifiers, networks.clone()));
-    }
-    for modifiers in [
-        "|fieldref",
-        "|fieldref|contains",
-        "|fieldref|startswith",
-        "|fieldref|endswith|cased",
-        "|fieldref|cased",
-        "|fieldref|neq",
-    ] {
-        items.push((modifiers, vec!["g", "h", "[g, h]"]));
-    }
-    for modifiers in [
-        "|base64",
-        "|base64|contains",
-        "|base64offset|contains",
-        "|wide|base64",
-        "|utf16|base64offset|contains",
-        "|utf16be|base64",
-        "|utf16le|base64offset|contains",
-        "|base64offset",
-    ] {
-        items.push((modifiers, encoded.clone()));
-    }
-    for modifiers in ["|lt", "|lte", "|gt", "|gte", "|minute", "|hour", "|day", "|week", "|month", "|year", "|hour|neq"]
-    {
-        items.push((modifiers, numbers.clone()));
-    }
-    items.push(("|exists", vec!["true", "false"]));
-    items
+const WORDS: &[&str] = &[
+    "abc",
+    "'ABC'",
+    "'a*c'",
+    "'a?c'",
+    r"'a\*c'",
+    r"'a\?c'",
+    r"'a\\*c'",
+    r"'a\\\*c'",
+    r"'a\c'",
+    r"'a\\c'",
+    "'*'",
+    "'?'",
+    "'??*'",
+    "'*b*'",
+    "''",
+    "'m\u{fc}ller'",
+    "'M\u{dc}L*'",
+    "k",
+    "[abc, '5']",
+    "[x, y]",
+];
+const PLAIN: &[&str] = &["5", "5.0", "-7", "true", "null", "10", "['', null]", "[5, abc]"];
+const DASHED: &[&str] = &["'-enc'", "' -enc '", "' /enc '", "'a-b'", "'a/b-c'", "enc", "'*-enc*'", "['-enc', '/x']"];
+const REGEXES: &[&str] = &[
+    "'abc'",
+    "'^abc$'",
+    "'^ABC$'",
+    "'a.c'",
+    "'^a.c$'",
+    "'b+'",
+    "'[a-b]{2}'",
+    "'(abc|5)'",
+    "'^c$'",
+    "'a\\\\c'",
+    "'.'",
+    "'\\d+'",
+    "''",
+    "[a, c]",
+    "['^a', 'c$']",
+];
+const NETWORKS: &[&str] = &["10.0.0.0/8", "'fe80::/10'", "10.1.2.3", "[10.0.0.0/8, 11.0.0.0/8]", "0.0.0.0/0"];
+const SECRETS: &[&str] = &["abc", "'a'", "'ab'", "'M\u{fc}'", "'abcdef'"];
+const NUMBERS: &[&str] = &["5", "5.5", "'5'", "-7", "[4, 6]", "2021", "3", "9"];
+
+/// Modifiers, and the values that are tried with each of them.
+const ITEMS_BY_KIND: &[(&[&str], &[&str])] = &[
+    (&["", "|contains", "|startswith", "|endswith", "|cased", "|contains|cased", "|startswith|cased"], WORDS),
+    (&["|neq", "|contains|neq", "|endswith|cased|neq"], WORDS),
+    (&[""], PLAIN),
+    (&["|contains|all", "|all"], &["[a, c]", "[abc, ABC]", "[x, a]", "['a*', '*c']"]),
+    (&["|windash", "|windash|contains", "|contains|windash", "|windash|startswith", "|windash|contains|cased"], DASHED),
+    (&["|re", "|re|i", "|re|m", "|re|s", "|re|i|m|s", "|re|neq", "|re|all"], REGEXES),
+    (&["|cidr", "|cidr|neq"], NETWORKS),
+    (&["|fieldref", "|fieldref|contains", "|fieldref|startswith"], &["g", "h", "[g, h]"]),
+    (&["|fieldref|endswith|cased", "|fieldref|cased", "|fieldref|neq"], &["g", "h", "[g, h]"]),
+    (&["|base64", "|base64|contains", "|base64offset|contains", "|wide|base64", "|utf16be|base64"], SECRETS),
+    (&["|utf16|base64offset|contains", "|utf16le|base64offset|contains", "|base64offset"], SECRETS),
+    (&["|lt", "|lte", "|gt", "|gte", "|minute", "|hour", "|day", "|week", "|month", "|year", "|hour|neq"], NUMBERS),
+    (&["|exists"], &["true", "false"]),
+];
+
+/// Every modifier with every value of its kind.
+fn items() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let of_kind = |(modifiers, values): &(&'static [&'static str], &'static [&'static str])| {
+        let values = *values;
+        modifiers.iter().flat_map(move |modifiers| values.iter().map(move |value| (*modifiers, *value)))
+    };
+    ITEMS_BY_KIND.iter().flat_map(of_kind)
 }
 
 /// Encodings of texts that hold `abc` and others, so that some items hit.
@@ -230,26 +198,19 @@ fn items_mean_the_same() {
     let (mut compared, mut unexplained) = (0u64, Vec::new());
     let mut texts: Vec<Option<&str>> = TEXTS.to_vec();
     texts.extend(ENCODED.iter().map(|text| Some(*text)));
-    for (modifiers, values) in items() {
-        for value in values {
-            let detection = format!("  s: {{f{modifiers}: {value}}}\n  condition: s\n");
-            let Some(both) = both(&detection) else { continue };
-            for text in &texts {
-                for other in [Some("ABC"), Some("c"), None] {
-                    let fields: Vec<(&str, &str)> = [("f", *text), ("g", other)]
-                        .into_iter()
-                        .filter_map(|(name, text)| Some((name, text?)))
-                        .collect();
-                    let (ours, theirs) = both.say(&detection, &fields);
-                    compared += 1;
-                    if ours != theirs {
-                        match known_difference(modifiers, value, *text, other) {
-                            Some(reason) => *differences.entry(reason).or_default() += 1,
-                            None => unexplained
-                                .push(format!("f{modifiers}: {value} on {text:?} {other:?}: {ours} {theirs}")),
-                        }
-                    }
-                }
+    for (modifiers, value) in items() {
+        let detection = format!("  s: {{f{modifiers}: {value}}}\n  condition: s\n");
+        let Some(both) = both(&detection) else { continue };
+        let others = [Some("ABC"), Some("c"), None];
+        for (text, other) in texts.iter().flat_map(|text| others.map(|other| (*text, other))) {
+            let named = [("f", text), ("g", other)];
+            let fields: Vec<(&str, &str)> = named.into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
+            let (ours, theirs) = both.say(&detection, &fields);
+            compared += 1;
+            match known_difference(modifiers, value, text, other) {
+                _ if ours == theirs => {}
+                Some(reason) => *differences.entry(reason).or_default() += 1,
+                None => unexplained.push(format!("f{modifiers}: {value} on {text:?} {other:?}: {ours} {theirs}")),
             }
         }
     }
@@ -383,10 +344,12 @@ const NAMES: [&str; 5] = ["sel_a", "sel_b", "other", "_sel_hidden", "words"];
 
 fn detection(dice: &mut Dice) -> String {
     let map = |dice: &mut Dice| {
-        let items: Vec<String> = FIELDS
-            .iter()
-            .filter_map(|field| (dice.below(3) > 0).then(|| format!("{field}{}", dice.of(&ITEMS))))
-            .collect();
+        let mut items = Vec::new();
+        for field in FIELDS {
+            if dice.below(3) > 0 {
+                items.push(format!("{field}{}", dice.of(&ITEMS)));
+            }
+        }
         if items.is_empty() { format!("{{f{}}}", dice.of(&ITEMS)) } else { format!("{{{}}}", items.join(", ")) }
     };
     let mut text = String::new();
@@ -429,8 +392,12 @@ fn rules_mean_the_same() {
         let detection = detection(&mut dice);
         let Some(both) = both(&detection) else { panic!("refused: {detection}") };
         for _ in 0..12 {
-            let fields: Vec<(&str, &str)> =
-                FIELDS.iter().filter_map(|field| (dice.below(4) > 0).then(|| (*field, dice.of(&VALUES)))).collect();
+            let mut fields: Vec<(&str, &str)> = Vec::new();
+            for field in FIELDS {
+                if dice.below(4) > 0 {
+                    fields.push((field, dice.of(&VALUES)));
+                }
+            }
             let (ours, theirs) = both.say(&detection, &fields);
             assert_eq!(ours, theirs, "{detection} {fields:?}");
             compared += 1;

@@ -131,7 +131,9 @@ impl HitLog {
                 hit.fields.iter_mut().for_each(renumber);
                 hit
             }));
-            mine.trim(self.hits_max);
+            if mine.kept.len() >= self.hits_max.saturating_mul(2) {
+                mine.trim(self.hits_max);
+            }
         }
         self.forget_unused();
     }
