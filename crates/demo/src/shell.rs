@@ -85,7 +85,16 @@ fn start(server: &mut Server, at: Time, pool: &str, command: &str) -> io::Result
         image: r"C:\Windows\System32\cmd.exe",
         line: command,
     };
-    windows::process(server, at, &process)
+    let number = windows::process(server, at, &process)?;
+    // Other commands are those of the interpreter itself.
+    let Some(line) = command.strip_prefix("\"cmd\" /c ") else { return Ok(()) };
+    let tool = line.split(' ').next().unwrap_or_default();
+    if !matches!(tool, "whoami" | "nltest" | "tasklist") {
+        return Ok(());
+    }
+    let image = format!("C:\\Windows\\System32\\{tool}.exe");
+    let process = Process { parent: r"C:\Windows\System32\cmd.exe", parent_line: command, image: &image, line };
+    windows::child(server, at.plus(30), &process, number)
 }
 
 /// The worker process of the web server.

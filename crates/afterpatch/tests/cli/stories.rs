@@ -196,6 +196,36 @@ fn the_chain_of_the_first_story() {
 }
 
 #[test]
+fn commands_join_by_their_processes_and_those_of_administrators_do_not() {
+    let assessed = assessed(Scenario::CompromisedBeforePatch);
+    let chain = chain_of(assessed.server("EXC01"), INTRUDER);
+    let control = words(&chain["stages"]["control"]);
+    let asked = assessed.findings_of("exchange-host/recon-command");
+    let of = |line: &str| asked.iter().filter(|finding| finding["subject"] == line).copied().collect::<Vec<_>>();
+    let (intruder, administrator) = (of("whoami"), of("whoami /groups"));
+    assert!(!intruder.is_empty() && !administrator.is_empty(), "{asked:#?}");
+    for finding in intruder {
+        assert_eq!(finding["proves"], "execution");
+        assert!(control.contains(&word(&finding["id"])), "{finding:#}");
+    }
+    for finding in administrator {
+        assert_eq!(finding["proves"], "context");
+        assert!(!control.contains(&word(&finding["id"])), "{finding:#}");
+    }
+}
+
+#[test]
+fn a_cleared_log_is_part_of_the_chain_and_of_what_is_not_known() {
+    let assessed = assessed(Scenario::CleanedUp);
+    let server = assessed.server("EXC01");
+    let cleared = assessed.findings_of("exchange-host/log-cleared-security");
+    assert_eq!((cleared.len(), &cleared[0]["proves"]), (1, &json!("cleanup")));
+    assert!(words(&chain_of(server, OPERATOR)["stages"]["cleanup"]).contains(&word(&cleared[0]["id"])));
+    let unknown = words(&server["answers"]["control"]["unknown"]).join("\n");
+    assert!(unknown.contains("the log Security held before it was cleared (2021-03-04 21:32:12 UTC"), "{unknown}");
+}
+
+#[test]
 fn use_after_the_update_is_told() {
     let assessed = assessed(Scenario::ActiveAfterPatch);
     let server = assessed.server("EXC01");

@@ -85,6 +85,6 @@ fn unpacks(plan: &mut Plan, at: Time) {
             image: r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe",
             line: r"powershell.exe Get-Service *sql*|Stop-Service -Force 2>$null",
         };
-        windows::process(server, at.plus(3_100), &databases)
+        windows::process(server, at.plus(3_100), &databases).map(|_| ())
     });
 }

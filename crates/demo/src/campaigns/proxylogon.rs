@@ -10,7 +10,7 @@ use crate::server::{Agent, Backend, Build, EXCHANGE, Protocol, Request};
 use crate::setting::{Setting, Update};
 use crate::shell::{self, MARKER, SPIDER, Shell};
 use crate::time::{DAY, MINUTE, SECOND, Time};
-use crate::windows;
+use crate::windows::{self, Process};
 
 pub(super) const COMPROMISED: Story = Story {
     name: "compromised-before-patch",
@@ -178,6 +178,10 @@ fn cleaned_up(plan: &mut Plan) {
             "\"cmd\" /c del /f /q C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_ex210303.log C:\\inetpub\\logs\\LogFiles\\W3SVC2\\u_ex210303.log",
         ),
     );
+    let clear = tidy.plus(2 * MINUTE);
+    shell::call(plan, clear, &OWA_SHELL, OPERATOR, Some("\"cmd\" /c wevtutil cl Security"));
+    plan.step(clear.plus(400), windows::log_cleared);
+    plan.tell(clear, "the Security log is cleared".to_owned());
     plan.lost_iis_days.push(attack.day_number());
     let reset = tidy.plus(4 * MINUTE);
     forged(plan, reset, Forged::ecp(&ddi("SetObject", "OABVirtualDirectory"), 200).from(OPERATOR));
@@ -319,6 +323,16 @@ const DUMP: &str =
 fn first_use(plan: &mut Plan) {
     let at = Time::day(2021, 3, 3).at(4, 41, 45);
     shell::call(plan, at, &OWA_SHELL, INTRUDER, Some("\"cmd\" /c whoami"));
+    // An administrator asks the same at the same time, at the console.
+    plan.step(at.plus(500), |server, at| {
+        let process = Process {
+            parent: r"C:\Windows\explorer.exe",
+            parent_line: r"C:\Windows\explorer.exe",
+            image: r"C:\Windows\System32\whoami.exe",
+            line: "whoami /groups",
+        };
+        windows::process(server, at, &process).map(|_| ())
+    });
     plan.step(at.plus(900), |server, at| {
         let path = r"C:\Windows\Microsoft.NET\Framework64\v4.0.30319\Temporary ASP.NET Files\owa\8e05b027\e164d61b\outlookkr.aspx.f5dba9b9.compiled";
         windows::file_created(server, at, r"C:\Windows\System32\inetsrv\w3wp.exe", path)

@@ -84,7 +84,7 @@ fn transport_restarts(plan: &mut Plan, at: Time) {
                 image: r"C:\Windows\System32\net.exe",
                 line,
             };
-            windows::process(server, at, &process)
+            windows::process(server, at, &process).map(|_| ())
         });
     }
 }

@@ -20,12 +20,15 @@ pub(crate) enum Channel {
     AspNet,
     IisConfiguration,
     RemoteDesktop,
+    /// The service that keeps the logs, in the Security log.
+    LogService,
 }
 
 impl Channel {
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Security => ("Security", "Microsoft-Windows-Security-Auditing"),
+            Self::LogService => ("Security", "Microsoft-Windows-Eventlog"),
             Self::System => ("System", "Service Control Manager"),
             Self::Sysmon => ("Microsoft-Windows-Sysmon/Operational", "Microsoft-Windows-Sysmon"),
             Self::Management => ("MSExchange Management", "MSExchange CmdletLogs"),
@@ -130,10 +133,20 @@ pub(crate) struct Process<'a> {
     pub(crate) line: &'a str,
 }
 
-/// A start of a process, as Sysmon and the Security log record it.
-pub(crate) fn process(server: &mut Server, at: Time, process: &Process<'_>) -> io::Result<()> {
-    let utc = at.sysmon();
+/// A start of a process, as Sysmon and the Security log record it. Returns its number.
+pub(crate) fn process(server: &mut Server, at: Time, process: &Process<'_>) -> io::Result<u64> {
     let (own, parent) = (id(&mut server.random), id(&mut server.random));
+    numbered(server, at, process, (own, parent))?;
+    Ok(own)
+}
+
+/// A process that a process of this number starts.
+pub(crate) fn child(server: &mut Server, at: Time, process: &Process<'_>, parent: u64) -> io::Result<()> {
+    numbered(server, at, process, (parent + 4, parent))
+}
+
+fn numbered(server: &mut Server, at: Time, process: &Process<'_>, (own, parent): (u64, u64)) -> io::Result<()> {
+    let utc = at.sysmon();
     let fields = [
         ("RuleName", "-"),
         ("UtcTime", utc.as_str()),
@@ -164,6 +177,14 @@ pub(crate) fn process(server: &mut Server, at: Time, process: &Process<'_>) -> i
         ("MandatoryLabel", "S-1-16-16384"),
     ];
     event(server, at.plus(2), Channel::Security, 4688, "A new process has been created.", &fields)
+}
+
+/// The Security log is cleared.
+pub(crate) fn log_cleared(server: &mut Server, at: Time) -> io::Result<()> {
+    let account = format!("{}$", server.identity.name);
+    let fields =
+        [("SubjectUserSid", "S-1-5-18"), ("SubjectUserName", account.as_str()), ("SubjectDomainName", "CONTOSO")];
+    event(server, at, Channel::LogService, 1102, "The audit log was cleared.", &fields)
 }
 
 /// A file that Sysmon saw being created.
