@@ -52,7 +52,7 @@ fn fits((detection, names): &(Detection, FieldNames), fields: &[(&str, &str)]) -
     if fits {
         let text: Vec<u8> = fields.iter().flat_map(|(_, value)| [value.as_bytes(), b","].concat()).collect();
         let text = text.to_ascii_lowercase();
-        let holds = |literal: &Vec<u8>| memchr::memmem::find(&text, literal).is_some();
+        let holds = |literal: &detect::sigma::Literal| memchr::memmem::find(&text, &literal.bytes).is_some();
         for writing in [Writing::Values, Writing::Lines] {
             let literals = detection.required_literals(writing, &|_| true);
             assert!(literals.iter().all(|set| set.iter().any(holds)), "{fields:?} lacks all of {literals:?}");
@@ -507,7 +507,7 @@ fn packs_have_filters_and_placeholders() {
             level: None,
             computer: "EXC01".into(),
             fields,
-            raw: b"",
+            raw: model::Raw::Text(b""),
         };
         let mut hits = 0;
         compiled.plan.events(&event, &mut |_| hits += 1);

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use detect::sigma::{Detection, FieldId, FieldNames, Fields, Writing};
+use detect::sigma::{Detection, FieldId, FieldNames, Fields, Literal, Writing};
 use rsigma_eval::{Engine, JsonEvent};
 use rsigma_parser::{SigmaRule, parse_sigma_yaml};
 
@@ -54,12 +54,17 @@ impl Both {
     fn say(&self, detection: &str, fields: &[(&str, &str)]) -> (bool, bool) {
         let ours = self.ours.matches(&Record { names: &self.names, fields });
         if ours {
-            let text: Vec<u8> = fields.iter().flat_map(|(_, value)| [value.as_bytes(), b","].concat()).collect();
-            let text = text.to_ascii_lowercase();
-            let holds = |literal: &Vec<u8>| memchr::memmem::find(&text, literal).is_some();
+            // In the value of the field that it is required in, not anywhere.
+            let holds = |literal: &Literal| {
+                let named = |name: &str| literal.field.is_none_or(|field| self.names.find(name) == Some(field));
+                let mut values = fields.iter().filter(|(name, _)| named(name)).map(|(_, value)| value);
+                values.any(|value| {
+                    memchr::memmem::find(&value.to_ascii_lowercase().into_bytes(), &literal.bytes).is_some()
+                })
+            };
             for writing in [Writing::Values, Writing::Lines] {
                 let literals = self.ours.required_literals(writing, &|_| true);
-                assert!(literals.iter().all(|set| set.iter().any(holds)), "{detection} {fields:?} {literals:?}");
+                assert!(literals.iter().all(|set| set.iter().any(&holds)), "{detection} {fields:?} {literals:?}");
             }
         }
         let json: serde_json::Map<String, serde_json::Value> =

@@ -5,8 +5,10 @@
 
 use std::borrow::Cow;
 
-use model::{Utc, WindowsEvent};
+use model::{Raw, Utc, WindowsEvent};
 
+/// Elements of `System` that rules may ask for, and the names they ask by.
+pub const SYSTEM_EXTRAS: [&str; 5] = ["EventRecordID", "Task", "Opcode", "Keywords", "Version"];
 /// The provider of channel `MSExchange Management`: event 1 success, 6 failure, 8 unhandled exception.
 const CMDLET_PROVIDER: &str = "MSExchange CmdletLogs";
 /// The provider whose events carry `UtcTime`.
@@ -58,7 +60,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The event, or `None` when it has no event id, or neither channel nor provider.
-    pub fn finish(mut self, record: u64, offset: u64, raw: &'a [u8]) -> Option<WindowsEvent<'a>> {
+    pub fn finish(mut self, record: u64, offset: u64, raw: Raw<'a>) -> Option<WindowsEvent<'a>> {
         let event_id = self.event_id?;
         if self.channel.is_empty() && self.provider.is_empty() {
             return None;
@@ -216,12 +218,14 @@ fn epoch_seconds(text: &str) -> Option<Utc> {
 
 #[cfg(test)]
 mod tests {
+    use model::Raw;
+
     use super::{Draft, event_id, level, time};
 
     fn cmdlet(message: &str) -> Option<(String, String)> {
         let mut draft = Draft { provider: "MSExchange CmdletLogs".into(), event_id: Some(1), ..Draft::default() };
         draft.add("Message", message);
-        let event = draft.finish(1, 0, b"").expect("an event");
+        let event = draft.finish(1, 0, Raw::Text(b"")).expect("an event");
         Some((event.field("Cmdlet")?.to_owned(), event.field("Parameters")?.to_owned()))
     }
 
@@ -241,7 +245,7 @@ mod tests {
         let mut draft = Draft { provider: "msexchange cmdletlogs".into(), event_id: Some(1), ..Draft::default() };
         draft.add_unnamed(vec!["New-ManagementRoleAssignment".into(), "-Role \"x\"".into(), "u".into()]);
         draft.add("Message", "Cmdlet suceeded. Cmdlet Get-User, parameters -A.");
-        let event = draft.finish(1, 0, b"").expect("an event");
+        let event = draft.finish(1, 0, Raw::Text(b"")).expect("an event");
         assert_eq!(event.field("Cmdlet"), Some("New-ManagementRoleAssignment"));
         assert_eq!(event.field("parameters"), Some("-Role \"x\""));
         assert_eq!(event.field("data"), Some("New-ManagementRoleAssignment\n-Role \"x\"\nu"));
@@ -251,7 +255,7 @@ mod tests {
         let provider = "Microsoft-Windows-Sysmon".into();
         let mut draft = Draft { provider, event_id: Some(1), time: time(created), ..Draft::default() };
         draft.add("UtcTime", utc);
-        draft.finish(1, 0, b"").expect("an event").clock_shift_secs
+        draft.finish(1, 0, Raw::Text(b"")).expect("an event").clock_shift_secs
     }
 
     #[test]

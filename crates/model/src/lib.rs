@@ -18,7 +18,9 @@ mod source;
 mod time;
 
 pub use build::{Build, NotABuild};
-pub use record::{Cell, Element, Origin, Reject, RejectReason, Row, Schema, Sink, WindowsEvent};
+pub use record::{
+    Cell, Element, EventHead, Origin, Raw, Reject, RejectReason, Render, Row, Schema, Sink, WindowsEvent,
+};
 pub use server::server_name;
 pub use source::{Family, Source};
 pub use time::Utc;

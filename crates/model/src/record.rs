@@ -1,6 +1,7 @@
 //! What a reader hands on: rows of delimited logs, Windows events, and the lines that were neither.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{Family, Utc};
@@ -128,7 +129,7 @@ pub struct WindowsEvent<'a> {
     /// text, where the export has it, is `Message`.
     pub fields: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// The record as it is shown to a person: the JSON line.
-    pub raw: &'a [u8],
+    pub raw: Raw<'a>,
 }
 
 impl WindowsEvent<'_> {
@@ -137,6 +138,54 @@ impl WindowsEvent<'_> {
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
     }
+}
+
+/// A record as it is shown to a person.
+#[derive(Clone, Copy)]
+pub enum Raw<'a> {
+    /// The bytes of the log.
+    Text(&'a [u8]),
+    /// A record that is no text, which is written as text only when somebody asks for it.
+    Rendered(&'a dyn Render),
+}
+
+/// A record that can be written as text.
+pub trait Render {
+    /// The text.
+    fn render(&self) -> Vec<u8>;
+}
+
+impl<'a> Raw<'a> {
+    /// The bytes, rendered now where the log holds no text.
+    #[must_use]
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(*text),
+            Self::Rendered(record) => Cow::Owned(record.render()),
+        }
+    }
+}
+
+impl fmt::Debug for Raw<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            Self::Rendered(_) => f.write_str("Rendered(..)"),
+        }
+    }
+}
+
+/// What is known of a Windows event before its data are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventHead<'a> {
+    /// `Security`.
+    pub channel: &'a str,
+    /// `Microsoft-Windows-Security-Auditing`.
+    pub provider: &'a str,
+    /// Event id.
+    pub event_id: u32,
+    /// The computer named in the record.
+    pub computer: &'a str,
 }
 
 /// One element of an XML configuration file.
@@ -197,6 +246,11 @@ pub trait Sink {
     fn block(&mut self, _bytes: &[u8]) {}
     /// A record of a delimited log.
     fn row(&mut self, row: &Row<'_>);
+    /// Is anything asked of an event with this head but that it is there? If not, a reader may hand it on with the
+    /// system fields alone.
+    fn wants_data(&mut self, _head: &EventHead<'_>) -> bool {
+        true
+    }
     /// A Windows event.
     fn event(&mut self, event: &WindowsEvent<'_>);
     /// A line that is no event, header or blank.

@@ -318,7 +318,7 @@ mod tests {
             level: None,
             computer: "EXC01".into(),
             fields: vec![("EventRecordID".into(), id.to_string().into())],
-            raw: b"",
+            raw: model::Raw::Text(b""),
         }
     }
 

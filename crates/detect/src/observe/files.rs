@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use model::file::Kind;
 use model::observation::{Belongs, FileSeen};
-use model::{Element, Family, Origin, Reject, RejectReason, Source};
+use model::{Element, Family, Origin, Raw, Reject, RejectReason, Source};
 
 use super::file::FileTally;
 use super::observer::FileFacts;
@@ -69,7 +69,7 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
             status: None,
             bytes: 0,
             origin: Origin { file: facts.file, record: 0, offset: 0 },
-            raw: file.content,
+            raw: Raw::Text(file.content),
         });
     }
     let is_page = matches!(file.kind, Kind::WebFile | Kind::CompiledPage);
@@ -159,7 +159,7 @@ fn observe_elements(
                 status: None,
                 bytes: 0,
                 origin: Origin { file: facts.file, record: element.line, offset: element.offset },
-                raw: &element.raw,
+                raw: Raw::Text(&element.raw),
             });
         }
     }

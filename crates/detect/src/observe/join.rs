@@ -5,7 +5,7 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use model::campaign::{Proves, RuleFacts, Stage};
-use model::{Family, Origin, Reject, Row, Schema, Sink, WindowsEvent};
+use model::{Family, Origin, Raw, Reject, Row, Schema, Sink, WindowsEvent};
 
 use super::columns::Columns;
 use super::file::FileTally;
@@ -133,7 +133,7 @@ impl Sink for JoinObserver<'_> {
             status: columns.status(row),
             bytes: columns.number(row, columns.bytes).unwrap_or(0),
             origin: Origin { file: self.facts.file, record: row.number, offset: row.offset },
-            raw: row.line,
+            raw: Raw::Text(row.line),
         });
     }
 

@@ -1,7 +1,7 @@
 //! The few raw records that are kept of many: the first ones and the last.
 
 use model::observation::EvidenceRecord;
-use model::{Origin, Utc};
+use model::{Origin, Raw, Utc};
 
 use super::bounded::Merge;
 
@@ -15,14 +15,15 @@ pub struct Kept<const FIRST: usize, const LAST: usize> {
 }
 
 impl<const FIRST: usize, const LAST: usize> Kept<FIRST, LAST> {
-    /// Keeps a record if it is among the first or last. Bytes are copied only then.
-    pub fn offer(&mut self, time: Option<Utc>, origin: Origin, raw: &[u8]) {
+    /// Keeps a record if it is among the first or last. Bytes are copied, or rendered, only then.
+    pub fn offer(&mut self, time: Option<Utc>, origin: Origin, raw: Raw<'_>) {
         let key = (time, origin);
         let at = self.records.partition_point(|record| (record.time, record.origin) < key);
         if self.records.len() >= FIRST + LAST && at >= FIRST && at < self.records.len() {
             return;
         }
-        let raw = raw.get(..RAW_BYTES_MAX).unwrap_or(raw).into();
+        let raw = raw.bytes();
+        let raw = raw.get(..RAW_BYTES_MAX).unwrap_or(&raw).into();
         self.records.insert(at, EvidenceRecord { origin, time, raw });
         self.trim();
     }
@@ -62,14 +63,14 @@ impl<const FIRST: usize, const LAST: usize> Merge for Kept<FIRST, LAST> {
 
 #[cfg(test)]
 mod tests {
-    use model::{Origin, Utc};
+    use model::{Origin, Raw, Utc};
 
     use super::{Kept, Merge};
 
     fn kept(numbers: &[i64]) -> Vec<i64> {
         let mut kept = Kept::<2, 1>::default();
         for number in numbers {
-            kept.offer(Some(Utc(*number)), Origin { file: 0, record: 0, offset: 0 }, b"x");
+            kept.offer(Some(Utc(*number)), Origin { file: 0, record: 0, offset: 0 }, Raw::Text(b"x"));
         }
         kept.into_records().iter().map(|record| record.time.map_or(0, |time| time.0)).collect()
     }
@@ -86,7 +87,7 @@ mod tests {
         let (mut left, mut right) = (Kept::<2, 1>::default(), Kept::<2, 1>::default());
         for number in 0..10 {
             let half = if number % 3 == 0 { &mut left } else { &mut right };
-            half.offer(Some(Utc(number)), Origin { file: 0, record: 0, offset: 0 }, b"x");
+            half.offer(Some(Utc(number)), Origin { file: 0, record: 0, offset: 0 }, Raw::Text(b"x"));
         }
         left.merge(right);
         let times: Vec<_> = left.into_records().iter().map(|record| record.time.map_or(0, |time| time.0)).collect();

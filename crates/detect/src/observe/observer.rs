@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use model::observation::Belongs;
-use model::{Family, Origin, Reject, Row, Schema, Sink, Source, Utc, WindowsEvent, server_name};
+use model::{Family, Origin, Raw, Reject, Row, Schema, Sink, Source, Utc, WindowsEvent, server_name};
 
 use super::columns::{Columns, is_empty};
 use super::file::FileTally;
@@ -163,7 +163,7 @@ impl<'p> Observer<'p> {
             status: columns.status(row),
             bytes: columns.number(row, columns.bytes).unwrap_or(0),
             origin,
-            raw: row.line,
+            raw: Raw::Text(row.line),
         };
         if let Some((rows, binding)) = &bound.rules {
             for rule in self.rules.iter().filter(|rule| rows.matches(**rule, binding, row)) {

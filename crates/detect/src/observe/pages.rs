@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::observation::{EvidenceRecord, PageUse};
-use model::{Family, Origin, Source, Utc};
+use model::{Family, Origin, Raw, Source, Utc};
 
 use super::access::Use;
 use super::bounded::{Bounded, Merge};
@@ -200,7 +200,7 @@ impl PageTally {
         }
         requests.account = smaller(requests.account.take(), request.account);
         if requests.kept.wants(Some(request.time)) {
-            requests.kept.offer(Some(request.time), request.origin, request.raw);
+            requests.kept.offer(Some(request.time), request.origin, Raw::Text(request.raw));
         }
     }
 

@@ -152,7 +152,7 @@ mod tests {
             level: None,
             computer: "EXC01.contoso.example".into(),
             fields: owned,
-            raw: b"",
+            raw: model::Raw::Text(b""),
         };
         let mut tally = Bounded::new(10);
         record_event(&mut tally, &event, Origin { file: 0, record: 1, offset: 0 });

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use model::observation::Sighting;
-use model::{Origin, Source, Utc};
+use model::{Origin, Raw, Source, Utc};
 
 use super::bounded::Merge;
 use super::kept::Kept;
@@ -30,7 +30,7 @@ pub struct Hit<'a> {
     pub status: Option<u16>,
     pub bytes: u64,
     pub origin: Origin,
-    pub raw: &'a [u8],
+    pub raw: Raw<'a>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,198 +1,208 @@
-//! One chunk of an event log.
+//! The records of a chunk: where each begins and ends, and where something else stands in their place.
 //!
-//! The `evtx` crate walks and renders the records. It is wrapped in `catch_unwind`: it promises no panics, but indexes
-//! slices by numbers from the file, and one hostile chunk must not cost the others. Only its own work runs inside; the
-//! sink never does. Its render budget bounds time and memory per chunk, and ours bounds what is kept. A hang cannot be
-//! caught here; the caller's limits on the worker are for that.
+//! The header says how far the records go. The header of a chunk in use lags behind them, so what follows the last known
+//! record without a gap and with the next id is a record too; whatever else lies in free space is left from before, and
+//! was, or is, counted elsewhere.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use model::Utc;
 
-use evtx::err::EvtxError;
-use evtx::{EvtxChunkData, ParserSettings};
-use model::{Reject, RejectReason, Sink, Utc};
-
-use super::CHUNK_MAGIC;
-use crate::block::Lines;
-use crate::jsonl;
-
-/// A record takes 28 bytes or more of 64 KiB.
-pub const RECORDS_PER_CHUNK_MAX: usize = 2_400;
-/// Rendered records of one chunk; genuine chunks stay below 1 MiB.
-pub const RENDERED_BYTES_MAX: usize = 64 << 20;
+use super::cursor::Cursor;
+use super::value;
 
 /// Bytes of the chunk header.
-const CHUNK_HEADER_BYTES: usize = 512;
-const RECORD_MAGIC: &[u8; 4] = b"**\0\0";
-
-/// Hands on every record of a chunk, and a reject for all that could not be read. `bytes` are 64 KiB, less at the cut
-/// end of a file; `offset` is where they begin in it.
-pub fn read_chunk(bytes: &[u8], offset: u64, sink: &mut dyn Sink) -> Lines {
-    Chunk { bytes, offset }.read(sink)
-}
-
-#[derive(Clone, Copy)]
-struct Chunk<'a> {
-    bytes: &'a [u8],
-    offset: u64,
-}
-
-/// A record as the crate rendered it, or why it could not.
-enum Rendered {
-    Record { id: u64, offset: u64, time: Utc, json: Vec<u8> },
-    Flawed(Reject),
-}
-
-impl Chunk<'_> {
-    fn read(self, sink: &mut dyn Sink) -> Lines {
-        let mut count = Lines::default();
-        if self.is_blank() {
-            count.blanks = 1;
-            return count;
-        }
-        let mut rendered = Vec::new();
-        // Records rendered before a panic are whole.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.render(&mut rendered)));
-        let flaw = match outcome {
-            Ok(flaw) => flaw,
-            Err(_) => Some(RejectReason::Damaged("the chunk overturned its reader")),
-        };
-        for item in rendered {
-            match hand_on(item, sink) {
-                Ok(()) => count.events += 1,
-                Err(reject) => {
-                    count.rejected += 1;
-                    sink.reject(reject);
-                }
-            }
-        }
-        if let Some(reason) = flaw {
-            count.rejected += 1;
-            sink.reject(Reject { record: 0, offset: self.offset, reason });
-        }
-        count
-    }
-
-    /// Space that Windows reserved and did not use.
-    fn is_blank(&self) -> bool {
-        self.bytes.iter().all(|byte| *byte == 0)
-    }
-
-    /// Renders the records. What is wrong with the chunk as a whole is handed back.
-    fn render(&self, rendered: &mut Vec<Rendered>) -> Option<RejectReason> {
-        if !self.bytes.starts_with(CHUNK_MAGIC) {
-            return Some(RejectReason::Damaged("the chunk does not begin like one"));
-        }
-        if self.bytes.len() < CHUNK_HEADER_BYTES {
-            return Some(RejectReason::Truncated);
-        }
-        let Ok(mut data) = EvtxChunkData::new(self.bytes.to_vec(), false) else {
-            return Some(RejectReason::Damaged("the chunk header cannot be read"));
-        };
-        let is_sound = data.validate_checksum();
-        let last_id = data.header.last_event_record_id;
-        let settings = ParserSettings::new().indent(false).recover_records(true);
-        let Ok(mut chunk) = data.parse(Arc::new(settings)) else {
-            return Some(RejectReason::Damaged("the names of the chunk cannot be read"));
-        };
-        let is_whole = self.bytes.len() >= super::CHUNK_BYTES;
-        let mut walk = Walk { previous: None, last_id, kept_bytes: 0 };
-        for record in chunk.iter() {
-            if rendered.len() >= RECORDS_PER_CHUNK_MAX || walk.kept_bytes >= RENDERED_BYTES_MAX {
-                return Some(RejectReason::Damaged("the chunk holds more than a chunk can hold"));
-            }
-            match record {
-                Ok(record) => self.keep(record, &mut walk, rendered),
-                Err(error) => rendered.push(Rendered::Flawed(self.reject(&error))),
-            }
-        }
-        match () {
-            () if !is_whole => Some(RejectReason::Truncated),
-            () if !is_sound => {
-                Some(RejectReason::Damaged("the chunk was altered, or copied while in use: wrong checksum"))
-            }
-            () => None,
-        }
-    }
-
-    fn keep(&self, record: evtx::EvtxRecord<'_>, walk: &mut Walk, rendered: &mut Vec<Rendered>) {
-        let id = record.event_record_id;
-        let start = record.binxml_offset.saturating_sub(RECORD_HEADER_BYTES);
-        let end = record.binxml_offset + u64::from(record.binxml_size) + RECORD_TRAILER_BYTES;
-        if record.recovered && !walk.is_next(id, start) {
-            return;
-        }
-        walk.previous = Some((id, end));
-        let time = Utc(record.timestamp.as_microsecond());
-        match record.into_json_bytes() {
-            Ok(json) => {
-                walk.kept_bytes += json.data.len();
-                rendered.push(Rendered::Record { id, offset: self.offset + start, time, json: json.data });
-            }
-            Err(error) => rendered.push(Rendered::Flawed(self.reject(&error))),
-        }
-    }
-
-    fn reject(&self, error: &EvtxError) -> Reject {
-        match error {
-            EvtxError::FailedToReadRecordAt { offset, .. } => Reject {
-                record: 0,
-                offset: self.offset + offset,
-                reason: RejectReason::Damaged("a record cannot be found where one belongs"),
-            },
-            EvtxError::FailedToParseRecord { record_id, .. } => Reject {
-                record: *record_id,
-                offset: self.offset + self.position_of(*record_id),
-                reason: RejectReason::Damaged("a record cannot be read"),
-            },
-            _ => Reject {
-                record: 0,
-                offset: self.offset,
-                reason: RejectReason::Damaged("something in the chunk cannot be read"),
-            },
-        }
-    }
-
-    /// Where in the chunk the record of that id begins; 0 when it cannot be found.
-    fn position_of(&self, id: u64) -> u64 {
-        memchr::memmem::find_iter(self.bytes, RECORD_MAGIC)
-            .find(|at| self.bytes.get(at + 8..at + 16) == Some(&id.to_le_bytes()))
-            .map_or(0, |at| at as u64)
-    }
-}
-
-const RECORD_HEADER_BYTES: u64 = 24;
+pub const HEADER_BYTES: usize = 512;
+/// Bytes of a record before its content: magic, size, id, time.
+pub const RECORD_HEADER_BYTES: usize = 24;
 /// The size of the record once more.
-const RECORD_TRAILER_BYTES: u64 = 4;
+pub const RECORD_TRAILER_BYTES: usize = 4;
 
-/// How far the walk over a chunk came.
-struct Walk {
-    /// Id and end of the record before.
-    previous: Option<(u64, u64)>,
-    /// The last id that the chunk header knows.
+const RECORD_MAGIC: &[u8; 4] = b"**\0\0";
+/// A record takes this or more.
+const RECORD_BYTES_MIN: usize = RECORD_HEADER_BYTES + RECORD_TRAILER_BYTES;
+/// The flag of chunks without checksums.
+const NO_CHECKSUM: u32 = 0x4;
+
+/// What the header of a chunk says.
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    first_id: u64,
     last_id: u64,
-    kept_bytes: usize,
+    /// Where free space begins.
+    free: usize,
+    is_sound: bool,
 }
 
-impl Walk {
-    /// Is this record, which the chunk header does not know, the next one? The header of a chunk in use lags behind its
-    /// records; whatever else lies in free space is left from before and was, or is, counted elsewhere.
-    fn is_next(&self, id: u64, start: u64) -> bool {
-        self.previous.is_some_and(|(last, end)| id > self.last_id && id == last.saturating_add(1) && start == end)
+impl Header {
+    fn read(chunk: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor::new(chunk, 24, chunk.len());
+        let (first_id, last_id) = (cursor.u64().ok()?, cursor.u64().ok()?);
+        cursor.take(8).ok()?;
+        let free = cursor.size().ok()?;
+        let records_sum = cursor.u32().ok()?;
+        let flags = Cursor::new(chunk, 120, chunk.len()).u32().ok()?;
+        let header_sum = Cursor::new(chunk, 124, chunk.len()).u32().ok()?;
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(chunk.get(..120)?);
+        hasher.update(chunk.get(128..HEADER_BYTES)?);
+        let is_sound = flags & NO_CHECKSUM != 0
+            || hasher.finalize() == header_sum
+                && chunk.get(HEADER_BYTES..free).is_some_and(|records| crc32fast::hash(records) == records_sum);
+        Some(Self { first_id, last_id, free, is_sound })
     }
 }
 
-fn hand_on(item: Rendered, sink: &mut dyn Sink) -> Result<(), Reject> {
-    let (id, offset, time, json) = match item {
-        Rendered::Record { id, offset, time, json } => (id, offset, time, json),
-        Rendered::Flawed(reject) => return Err(reject),
-    };
-    let mut event = jsonl::parse(&json, id, offset, &json).map_err(|_| Reject {
-        record: id,
-        offset,
-        reason: RejectReason::NotAnEvent,
-    })?;
-    event.time = event.time.or(Some(time));
-    sink.event(&event);
-    Ok(())
+/// Where a record lies in its chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    pub id: u64,
+    /// When it was written.
+    pub time: Option<Utc>,
+    pub start: usize,
+    pub end: usize,
+}
+
+impl Frame {
+    /// The record at `start`, if there is one.
+    fn at(chunk: &[u8], start: usize) -> Option<Self> {
+        let mut cursor = Cursor::new(chunk, start, chunk.len());
+        if cursor.take(4).ok()? != RECORD_MAGIC {
+            return None;
+        }
+        let size = cursor.size().ok().filter(|size| *size >= RECORD_BYTES_MIN)?;
+        let id = cursor.u64().ok()?;
+        let time = value::micros(cursor.u64().ok()?).map(Utc);
+        let end = start.checked_add(size).filter(|end| *end <= chunk.len())?;
+        Some(Self { id, time, start, end })
+    }
+
+    /// Does it end with its size, as every whole record does?
+    fn is_whole(&self, chunk: &[u8]) -> bool {
+        let trailer = Cursor::new(chunk, self.end - RECORD_TRAILER_BYTES, self.end).size();
+        trailer == Ok(self.end - self.start)
+    }
+
+    /// Where its content begins and ends.
+    pub fn content(&self) -> (usize, usize) {
+        (self.start + RECORD_HEADER_BYTES, self.end - RECORD_TRAILER_BYTES)
+    }
+}
+
+/// What stands where a record belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Record(Frame),
+    /// Something else, from here to the next record.
+    Gap(usize),
+}
+
+/// Goes over the records of a chunk.
+#[derive(Debug)]
+pub struct Walk<'c> {
+    chunk: &'c [u8],
+    header: Header,
+    at: usize,
+    /// The record before.
+    previous: Option<Frame>,
+    /// Within what the header knows.
+    is_known: bool,
+    /// There were records that the header does not know.
+    is_behind: bool,
+}
+
+impl<'c> Walk<'c> {
+    /// `None` for less than a chunk header.
+    pub fn new(chunk: &'c [u8]) -> Option<Self> {
+        let header = Header::read(chunk)?;
+        Some(Self { chunk, header, at: HEADER_BYTES, previous: None, is_known: true, is_behind: false })
+    }
+
+    /// Are the checksums those of the content?
+    pub fn is_sound(&self) -> bool {
+        self.header.is_sound
+    }
+
+    /// Where known records end. A header that puts free space into itself is not believed.
+    fn known_end(&self) -> usize {
+        if self.header.free < HEADER_BYTES { self.chunk.len() } else { self.header.free.min(self.chunk.len()) }
+    }
+
+    /// The next one among those that the header knows.
+    fn known(&mut self) -> Option<Step> {
+        match Frame::at(self.chunk, self.at) {
+            Some(frame) => {
+                self.is_known = frame.id != self.header.last_id;
+                Some(self.pass(frame))
+            }
+            None => self.resume().or_else(|| {
+                let is_blank = self.chunk.get(self.at..).is_none_or(|rest| rest.iter().take(4).all(|byte| *byte == 0));
+                let gap = Step::Gap(self.at);
+                self.at = self.chunk.len();
+                (!is_blank).then_some(gap)
+            }),
+        }
+    }
+
+    /// The next one behind those.
+    fn unknown(&mut self) -> Option<Step> {
+        let previous = self.previous?;
+        match Frame::at(self.chunk, self.at) {
+            Some(frame) if frame.is_whole(self.chunk) => {
+                let is_next = frame.id == previous.id.saturating_add(1);
+                let is_next = is_next && self.is_new(&frame);
+                self.is_behind |= is_next;
+                is_next.then(|| self.pass(frame))
+            }
+            // Free space of a chunk that is not in use can hold anything.
+            _ if self.is_behind => self.resume(),
+            _ => None,
+        }
+    }
+
+    fn pass(&mut self, frame: Frame) -> Step {
+        self.at = frame.end;
+        self.previous = Some(frame);
+        Step::Record(frame)
+    }
+
+    /// Looks for the next whole record behind what cannot be read, and stands there.
+    fn resume(&mut self) -> Option<Step> {
+        let from = self.at + 1;
+        let rest = self.chunk.get(from..)?;
+        let next = memchr::memmem::find_iter(rest, RECORD_MAGIC)
+            .filter_map(|at| Frame::at(self.chunk, from + at))
+            .find(|frame| frame.is_whole(self.chunk) && self.belongs(frame))?;
+        let gap = Step::Gap(self.at);
+        self.at = next.start;
+        // It stands behind a gap, so that only what it says of itself makes it the next one.
+        self.previous = Some(Frame { id: next.id.saturating_sub(1), ..next });
+        Some(gap)
+    }
+
+    /// Is this one of the chunk's records, and not left from before? The header knows it, or it follows the record
+    /// before the gap with no more between them than the gap can hold.
+    fn belongs(&self, frame: &Frame) -> bool {
+        let ids = self.header.first_id..=self.header.last_id;
+        let is_known = self.is_known && frame.end <= self.known_end() && ids.contains(&frame.id);
+        let lost_max = (frame.start.saturating_sub(self.at) / RECORD_BYTES_MIN) as u64;
+        let follows = self.previous.is_some_and(|previous| {
+            frame.id > previous.id && frame.id - previous.id - 1 <= lost_max && (self.is_known || self.is_new(frame))
+        });
+        is_known || follows
+    }
+
+    /// Of a header with a wrong checksum the last id may be as wrong.
+    fn is_new(&self, frame: &Frame) -> bool {
+        frame.id > self.header.last_id || !self.header.is_sound
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Step;
+
+    fn next(&mut self) -> Option<Step> {
+        if self.is_known && self.at >= self.known_end() {
+            self.is_known = false;
+        }
+        if self.is_known { self.known() } else { self.unknown() }
+    }
 }

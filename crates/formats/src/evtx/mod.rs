@@ -1,8 +1,10 @@
 //! Windows event logs (EVTX), chunk by chunk from a stream, so that a caller can hash what is read in the same pass.
 //!
 //! A file is a header of 4 KiB and chunks of 64 KiB that stand for themselves: a damaged one costs itself, a damaged
-//! record costs itself, and each is a counted reject. Records are rendered to one JSON line by the `evtx` crate and read
-//! by the same code as JSON exports, so names agree whatever the shape.
+//! record costs itself, and each is a counted reject. A [`Reader`] reads the chunks of one or of many logs: it keeps the
+//! templates, compiled, so that most records are read without making anything but their texts ([`plan`]); the rest go
+//! over a tree and JSON, which is also how a record is shown to a person ([`tree`], [`json`]). Names and values are those
+//! that the reader of JSON exports gives for the JSON of `evtx_dump`, whatever the way.
 //!
 //! Counting: `events` are records; `headers` the file header; `blanks` chunks of nothing but zeroes, which Windows
 //! reserves; `rejected` whatever could not be read, and once per chunk whose checksums are not those of its content:
@@ -10,13 +12,23 @@
 //!
 //! Format: Joachim Metz, "Windows XML Event Log (EVTX) format" (libevtx).
 
+mod budget;
 mod chunk;
+mod cursor;
+mod definitions;
+mod fields;
+mod json;
+mod plan;
+mod reader;
+mod tree;
+mod value;
 
 use std::io::{self, Read};
 
 use model::{Reject, RejectReason, Sink};
 
-pub use chunk::{RECORDS_PER_CHUNK_MAX, RENDERED_BYTES_MAX, read_chunk};
+pub use budget::{CHUNK_NODES_MAX, CHUNK_TEXT_BYTES_MAX, RECORD_NODES_MAX, RECORD_TEXT_BYTES_MAX};
+pub use reader::Reader;
 
 use crate::block::Lines;
 
@@ -44,6 +56,7 @@ pub fn read(source: &mut dyn Read, sink: &mut dyn Sink) -> (Lines, io::Result<()
 
 fn read_chunks(source: &mut dyn Read, count: &mut Lines, sink: &mut dyn Sink) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(CHUNK_BYTES);
+    let mut reader = Reader::default();
     fill(source, &mut buffer, HEADER_BYTES)?;
     let mut offset = 0;
     // A carved log can begin with a chunk.
@@ -55,7 +68,7 @@ fn read_chunks(source: &mut dyn Read, count: &mut Lines, sink: &mut dyn Sink) ->
     loop {
         let outcome = fill(source, &mut buffer, CHUNK_BYTES);
         if !buffer.is_empty() {
-            *count += read_chunk(&buffer, offset, sink);
+            *count += reader.chunk(&buffer, offset, sink);
         }
         outcome?;
         if buffer.len() < CHUNK_BYTES {
@@ -70,6 +83,11 @@ fn read_chunks(source: &mut dyn Read, count: &mut Lines, sink: &mut dyn Sink) ->
 fn fill(source: &mut dyn Read, buffer: &mut Vec<u8>, length: usize) -> io::Result<()> {
     let missing = length.saturating_sub(buffer.len()) as u64;
     source.take(missing).read_to_end(buffer).map(|_| ())
+}
+
+/// Reads one chunk that stands by itself; see [`Reader::chunk`].
+pub fn read_chunk(bytes: &[u8], offset: u64, sink: &mut dyn Sink) -> Lines {
+    Reader::default().chunk(bytes, offset, sink)
 }
 
 /// Checks the file header. Chunks stand at fixed places behind it, so a damaged header costs nothing but itself.

@@ -13,7 +13,7 @@ mod pretty;
 mod system;
 mod winlogbeat;
 
-use model::{Reject, RejectReason, Sink};
+use model::{Raw, Reject, RejectReason, Sink};
 
 use crate::block::{Block, Lines, lines};
 use crate::windows::Draft;
@@ -84,7 +84,7 @@ pub fn is_export(head: &[u8]) -> bool {
 }
 
 fn is_event(line: &[u8]) -> bool {
-    match parse(line, 1, 0, line) {
+    match parse(line, 1, 0, Raw::Text(line)) {
         Ok(_) => true,
         Err(Flawed::Json(Flaw::Cut)) => {
             let has = |names: &[&str]| names.iter().any(|name| memchr::memmem::find(line, name.as_bytes()).is_some());
@@ -102,7 +102,7 @@ pub(crate) fn parse<'a>(
     text: &'a [u8],
     record: u64,
     offset: u64,
-    raw: &'a [u8],
+    raw: Raw<'a>,
 ) -> Result<model::WindowsEvent<'a>, Flawed> {
     let value = Json::parse(text).map_err(Flawed::Json)?;
     draft(value).and_then(|draft| draft.finish(record, offset, raw)).ok_or(Flawed::NoEvent)
@@ -173,7 +173,7 @@ impl Reader<'_> {
         let Reject { record, offset, .. } = self.reject(&object, RejectReason::NotAnEvent);
         let last = self.block.bytes.get(self.object_at.in_block..end).unwrap_or_default();
         let event = match object.whole(last) {
-            Some(text) => parse(trimmed(text), record, offset, text),
+            Some(text) => parse(trimmed(text), record, offset, Raw::Text(text)),
             None => Err(Flawed::TooLong),
         };
         match event {
@@ -199,7 +199,7 @@ fn read_line(line: &[u8], record: u64, offset: u64, sink: &mut dyn Sink) -> Resu
         [] if line.iter().all(u8::is_ascii_whitespace) => return Ok(LineIs::Blank),
         [] => return Err(Flawed::Binary),
         b"[" | b"]" | b"[]" | b"," | b"\xEF\xBB\xBF" | b"\xEF\xBB\xBF[" => return Ok(LineIs::Header),
-        text => sink.event(&parse(text, record, offset, line)?),
+        text => sink.event(&parse(text, record, offset, Raw::Text(line))?),
     }
     Ok(LineIs::Event)
 }

@@ -11,9 +11,6 @@ use super::data::{add_event_data, add_user_data};
 use super::json::{Json, Member, member};
 use crate::windows::{self, Draft};
 
-/// Elements of `System` that rules may ask for, and the names they ask by.
-const EXTRAS: [&str; 5] = ["EventRecordID", "Task", "Opcode", "Keywords", "Version"];
-
 /// The event that an object with `System` holds.
 pub fn draft<'a>(members: &[Member<'a>]) -> Option<Draft<'a>> {
     let system = member(members, "System")?;
@@ -41,7 +38,7 @@ pub fn draft<'a>(members: &[Member<'a>]) -> Option<Draft<'a>> {
             _ => {}
         }
     }
-    for name in EXTRAS {
+    for name in windows::SYSTEM_EXTRAS {
         if let Some(value) = text(name) {
             draft.add_if_new(name, value);
         }

@@ -1,91 +1,12 @@
-//! Public event logs whole, cut and damaged, compared with the `evtx` crate's own walk over the file.
+//! Public logs cut and damaged.
 
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 
-use model::{Reject, RejectReason, Row, Sink, WindowsEvent};
+use model::{Reject, RejectReason};
 
-use super::{CHUNK_BYTES, HEADER_BYTES, is_event_log, read, read_chunk};
-use crate::testing::{Random, evidence};
-
-/// What came out of a log.
-#[derive(Default)]
-struct Seen {
-    events: Vec<(u64, u64)>,
-    rejects: Vec<Reject>,
-    cmdlets: Vec<String>,
-    without_id: u64,
-}
-
-impl Sink for Seen {
-    fn row(&mut self, _: &Row<'_>) {}
-    fn event(&mut self, event: &WindowsEvent<'_>) {
-        assert!(event.time.is_some());
-        assert!(event.raw.starts_with(b"{\"Event\":"));
-        self.events.push((event.record, event.offset));
-        self.without_id += u64::from(event.field("EventRecordID").is_none());
-        self.cmdlets.extend(event.field("Cmdlet").map(str::to_owned));
-    }
-    fn reject(&mut self, reject: Reject) {
-        self.rejects.push(reject);
-    }
-}
-
-fn run(bytes: &[u8]) -> Seen {
-    let mut seen = Seen::default();
-    let (count, outcome) = read(&mut Cursor::new(bytes), &mut seen);
-    outcome.unwrap();
-    assert_eq!(count.events, seen.events.len() as u64);
-    assert_eq!(count.rejected, seen.rejects.len() as u64);
-    seen
-}
-
-/// Hands every event log of the two public sets to `each`; false where they are not at hand.
-fn each_log(mut each: impl FnMut(&str, &[u8])) -> bool {
-    let Some(files) = evidence("evtx") else { return false };
-    for (_, packed) in files.into_iter().filter(|(name, _)| name.ends_with(".zip")) {
-        let mut archive = zip::ZipArchive::new(Cursor::new(packed)).unwrap();
-        for index in 0..archive.len() {
-            let mut member = archive.by_index(index).unwrap();
-            let mut bytes = Vec::new();
-            member.read_to_end(&mut bytes).unwrap();
-            if is_event_log(&bytes) {
-                let name = String::from_utf8_lossy(member.name_raw()).into_owned();
-                each(&name, &bytes);
-            }
-        }
-    }
-    true
-}
-
-#[test]
-fn public_logs_read_like_the_crate_reads_them() {
-    let (mut logs, mut ours, mut theirs, mut rejects) = (0, 0, 0, Vec::new());
-    let mut cmdlets = Vec::new();
-    let found = each_log(|name, bytes| {
-        let mut seen = run(bytes);
-        let parser = evtx::EvtxParser::from_buffer(bytes.to_vec()).unwrap();
-        let mut parser = parser.with_configuration(evtx::ParserSettings::new().indent(false));
-        let count = parser.records_json().filter(Result::is_ok).count();
-        assert!(seen.events.len() >= count, "{name}: {} of {count}", seen.events.len());
-        for (record, offset) in &seen.events {
-            let at = usize::try_from(*offset).unwrap();
-            assert_eq!(bytes[at..at + 4], *b"**\0\0", "{name}");
-            assert_eq!(bytes[at + 8..at + 16], record.to_le_bytes(), "{name}");
-        }
-        (logs, ours, theirs) = (logs + 1, ours + seen.events.len(), theirs + count);
-        rejects.extend(seen.rejects.iter().map(|reject| format!("{name}: {reject:?}")));
-        cmdlets.append(&mut seen.cmdlets);
-    });
-    if !found {
-        return;
-    }
-    assert_eq!((logs, ours, theirs), (554, 18_256, 18_256));
-    assert_eq!(rejects, [""; 0]);
-    assert_eq!(
-        cmdlets.join(" "),
-        "Install-TransportAgent Install-TransportAgent Enable-TransportAgent Enable-TransportAgent"
-    );
-}
+use super::{Seen, each_log, run};
+use crate::evtx::{CHUNK_BYTES, HEADER_BYTES, read, read_chunk};
+use crate::testing::Random;
 
 /// One log with a few chunks for the tests of damage.
 fn some_log() -> Option<Vec<u8>> {
