@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::observation::{EvidenceRecord, Observations, PageUse, Server, Sighting};
-use model::{Family, Origin, Source};
+use model::{Family, Origin, Source, Utc};
 
 use crate::pack::{Indicator, IndicatorKind, Refusal};
 use crate::plan::{Plan, RuleIndex};
@@ -100,17 +100,7 @@ fn page_indicators(plan: &Plan, page: &PageUse) -> Vec<Sighting> {
     if page.answered == 0 {
         return Vec::new();
     }
-    let name = page.page.rsplit('/').next().unwrap_or(&page.page);
-    let indicators = plan.indicators();
-    let by_url = indicators.find(IndicatorKind::Url, &page.page).iter();
-    let by_name = indicators.find(IndicatorKind::FileName, name).iter();
-    let in_time = |indicator: &Indicator| {
-        indicator.from.is_none_or(|from| from <= page.last) && indicator.until.is_none_or(|until| page.first <= until)
-    };
-    let mut rules: Vec<RuleIndex> =
-        by_url.chain(by_name).filter(|(_, indicator)| in_time(indicator)).map(|(rule, _)| *rule).collect();
-    rules.sort_unstable();
-    rules.dedup();
+    let rules = indicators_of_page(plan, &page.page, (page.first, page.last));
     let sighting = |rule: RuleIndex| Sighting {
         rule: rule.at(),
         source: Source::whole(Family::Iis),
@@ -126,4 +116,20 @@ fn page_indicators(plan: &Plan, page: &PageUse) -> Vec<Sighting> {
         evidence: page.evidence.clone(),
     };
     rules.into_iter().map(sighting).collect()
+}
+
+/// Indicators that name a page, or the file behind it, and hold at some time of its use.
+pub(crate) fn indicators_of_page(plan: &Plan, page: &str, (first, last): (Utc, Utc)) -> Vec<RuleIndex> {
+    let name = page.rsplit('/').next().unwrap_or(page);
+    let indicators = plan.indicators();
+    let by_url = indicators.find(IndicatorKind::Url, page).iter();
+    let by_name = indicators.find(IndicatorKind::FileName, name).iter();
+    let in_time = |indicator: &Indicator| {
+        indicator.from.is_none_or(|from| from <= last) && indicator.until.is_none_or(|until| first <= until)
+    };
+    let mut rules: Vec<RuleIndex> =
+        by_url.chain(by_name).filter(|(_, indicator)| in_time(indicator)).map(|(rule, _)| *rule).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    rules
 }

@@ -23,6 +23,8 @@ pub struct Bounded<V> {
 }
 
 impl<V: Merge + Default> Bounded<V> {
+    /// Keeps so many entries.
+    #[must_use]
     pub fn new(limit: usize) -> Self {
         Self { limit, places: BTreeMap::new(), values: Vec::new(), rest: None }
     }
@@ -60,6 +62,11 @@ impl<V: Merge + Default> Bounded<V> {
         place
     }
 
+    /// Adds what another map passed over.
+    pub fn pass_over(&mut self, rest: Option<V>) {
+        rest.into_iter().for_each(|rest| self.add_to_rest(rest));
+    }
+
     fn add_to_rest(&mut self, value: V) {
         match &mut self.rest {
             Some(rest) => rest.merge(value),
@@ -67,12 +74,15 @@ impl<V: Merge + Default> Bounded<V> {
         }
     }
 
+    /// The entries by key, and what was passed over.
+    #[must_use]
     pub fn into_parts(self) -> (BTreeMap<Box<[u8]>, V>, Option<V>) {
         let mut values = self.values;
         let entries = self.places.into_iter().map(|(key, place)| (key, std::mem::take(&mut values[place]))).collect();
         (entries, self.rest)
     }
 
+    /// All values, that of what was passed over too.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.values.iter_mut().chain(self.rest.as_mut())
     }
@@ -90,9 +100,7 @@ impl<V: Merge + Default> Merge for Bounded<V> {
                 self.add_to_rest(value);
             }
         }
-        if let Some(rest) = rest {
-            self.add_to_rest(rest);
-        }
+        self.pass_over(rest);
     }
 }
 

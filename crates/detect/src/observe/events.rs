@@ -22,9 +22,8 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, (file, binary): (u32, bool
     let server = tally.server(name.as_deref());
     server.coverage.record(&source, event.time);
     server.event_logs.record(event, (file, binary));
-    let client = field(event, &["IpAddress", "SourceAddress", "SourceIp", "ClientAddress"]);
+    let (client, account) = who(event);
     let origin = Origin { file, record: event.record, offset: event.offset };
-    let account = field(event, &["User", "SubjectUserName", "TargetUserName"]);
     if event.event_id == 4624 {
         record_logon(server, event, client, origin);
     } else if matches!(event.event_id, 4625 | 4771 | 4776) {
@@ -52,6 +51,12 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, (file, binary): (u32, bool
         };
         server.record_hit(&hit, noted, &|field| plan.event_value(rule, field, event));
     });
+}
+
+/// The client and the account that an event names.
+pub(crate) fn who<'e>(event: &'e WindowsEvent<'_>) -> (Option<&'e str>, Option<&'e str>) {
+    let client = field(event, &["IpAddress", "SourceAddress", "SourceIp", "ClientAddress"]);
+    (client, field(event, &["User", "SubjectUserName", "TargetUserName"]))
 }
 
 /// A successful logon of a person from another machine.

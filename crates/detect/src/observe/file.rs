@@ -90,13 +90,18 @@ impl FileTally {
         reasons
     }
 
-    /// The source of most records.
-    pub fn main_source(&self) -> Option<String> {
+    /// Records by source.
+    pub fn sources(&self) -> BTreeMap<String, u64> {
         let mut sources: BTreeMap<String, u64> = BTreeMap::new();
         for (source, records) in self.servers.values().flat_map(|server| server.coverage.records()) {
             *sources.entry(source.to_string()).or_default() += records;
         }
-        let most = sources.into_iter().max_by_key(|(name, count)| (*count, std::cmp::Reverse(name.clone())));
+        sources
+    }
+
+    /// The source of most records.
+    pub fn main_source(&self) -> Option<String> {
+        let most = self.sources().into_iter().max_by_key(|(name, count)| (*count, std::cmp::Reverse(name.clone())));
         most.map(|(name, _)| name)
     }
 

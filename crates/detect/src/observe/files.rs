@@ -8,7 +8,6 @@ use model::{Element, Family, Origin, Raw, Reject, RejectReason, Source};
 
 use super::file::FileTally;
 use super::observer::FileFacts;
-use super::server::ServerTally;
 use super::sightings::Hit;
 use crate::pack::IndicatorKind;
 use crate::plan::{FileFields, Plan, RuleIndex};
@@ -41,77 +40,125 @@ pub struct FileContent<'a> {
     pub elements: &'a [Element],
 }
 
+/// A hit on a file, or on an element of a configuration file.
+pub(crate) struct FileHit<'h> {
+    pub rule: RuleIndex,
+    /// What the rule saw.
+    pub fields: &'h FileFields<'h>,
+    /// Where the element stands; `None`: the file itself.
+    pub element: Option<&'h Element>,
+    pub subject: &'h [u8],
+}
+
 /// Looks at one file that is no log.
 #[must_use]
 pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> FileTally {
     let path = facts.on_server.as_str();
     let name = path.rsplit('\\').next().unwrap_or(path);
-    let in_web_folder = exchange::url_of_path(path);
-    let belongs = exchange::file_belongs(path, file.sha256).unwrap_or(Belongs::Unknown);
+    let place = Place::of(path, file);
     let mut tally = FileTally::default();
-    let mut rules = rules_that_fit(plan, (path, name), in_web_folder.as_deref(), belongs, file);
-    if !plan.yara(path, file.bytes, &mut |rule| rules.push(rule)) {
-        let reason = RejectReason::Damaged("YARA rules took too long on this file, and not all were tried");
-        tally.reject(Reject { record: 0, offset: 0, reason });
-    }
     let source = Source::whole(Family::File);
-    observe_elements(plan, facts, (path, name), file.elements, tally.server(None));
     let server = tally.server(None);
-    for rule in rules {
+    let all_tried = match_file(plan, facts, file, &place, &mut |hit| {
+        let (record, offset) = hit.element.map_or((0, 0), |element| (element.line, element.offset));
         server.sightings.record(&Hit {
-            rule: rule.at(),
+            rule: hit.rule.at(),
             source: &source,
             time: None,
             client: None,
-            subject: Some(path.as_bytes()),
+            subject: Some(hit.subject),
             account: None,
             request_id: None,
             status: None,
             bytes: 0,
-            origin: Origin { file: facts.file, record: 0, offset: 0 },
-            raw: Raw::Text(file.content),
+            origin: Origin { file: facts.file, record, offset },
+            raw: Raw::Text(hit.element.map_or(file.content, |element| &element.raw)),
         });
-    }
+    });
     let is_page = matches!(file.kind, Kind::WebFile | Kind::CompiledPage);
-    server.web_folders = is_page && in_web_folder.is_some();
+    server.web_folders = is_page && place.url.is_some();
     // Exchange's own pages are thousands and tell nothing.
-    if is_page && belongs != Belongs::Known {
+    if is_page && place.belongs != Belongs::Known {
         server.files.push(FileSeen {
             file: facts.file,
             path: path.to_owned(),
-            url: in_web_folder,
+            url: place.url,
             sha256: file.sha256.map(str::to_owned),
             size: file.size,
-            belongs,
+            belongs: place.belongs,
         });
     }
     if file.kind == Kind::Executable && name == "exsetup.exe" {
         server.builds.undated.extend(file_version(file.content));
     }
+    if !all_tried {
+        tally.reject(not_all_tried());
+    }
     tally
 }
 
-/// Rules over what a file is, and indicators that name it.
-fn rules_that_fit(
-    plan: &Plan,
-    (path, name): (&str, &str),
-    url: Option<&str>,
+/// What the path of a file says of it.
+pub(crate) struct Place {
+    url: Option<String>,
     belongs: Belongs,
+}
+
+impl Place {
+    pub fn of(path: &str, file: &FileContent<'_>) -> Self {
+        let belongs = exchange::file_belongs(path, file.sha256).unwrap_or(Belongs::Unknown);
+        Self { url: exchange::url_of_path(path), belongs }
+    }
+}
+
+/// Said of a file on which YARA rules ran out of time.
+pub(crate) fn not_all_tried() -> Reject {
+    let reason = RejectReason::Damaged("YARA rules took too long on this file, and not all were tried");
+    Reject { record: 0, offset: 0, reason }
+}
+
+/// Reports what fits the file: elements of a configuration first, then the file itself. `false`: not all YARA rules
+/// were tried.
+pub(crate) fn match_file(
+    plan: &Plan,
+    facts: &FileFacts,
     file: &FileContent<'_>,
-) -> Vec<RuleIndex> {
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    place: &Place,
+    found: &mut dyn FnMut(&FileHit<'_>),
+) -> bool {
+    let path = facts.on_server.as_str();
+    let name = path.rsplit('\\').next().unwrap_or(path);
+    match_elements(plan, (path, name), file.elements, found);
     let size = file.size.to_string();
-    let belongs_word = match belongs {
+    let head = String::from_utf8_lossy(file.head.get(..HEAD_BYTES).unwrap_or(file.head));
+    let fields = fields_of((path, name), place, file, (&size, &head));
+    let mut rules = Vec::new();
+    plan.file(&fields, &mut |rule| rules.push(rule));
+    rules.extend(known_by(plan, path, name, file));
+    let all_tried = plan.yara(path, file.bytes, &mut |rule| rules.push(rule));
+    for rule in rules {
+        found(&FileHit { rule, fields: &fields, element: None, subject: path.as_bytes() });
+    }
+    all_tried
+}
+
+/// A file as rules see it.
+fn fields_of<'f>(
+    (path, name): (&'f str, &'f str),
+    place: &'f Place,
+    file: &FileContent<'f>,
+    (size, head): (&'f str, &'f str),
+) -> FileFields<'f> {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let belongs_word = match place.belongs {
         Belongs::Known => "known",
         Belongs::PathOnly => "path-only",
         Belongs::Unknown => "unknown",
     };
-    let head = String::from_utf8_lossy(file.head.get(..HEAD_BYTES).unwrap_or(file.head));
     let all: [(&str, &[u8]); 10] = [
         ("path", path.as_bytes()),
         ("name", name.as_bytes()),
         ("extension", extension.as_bytes()),
-        ("url", url.unwrap_or_default().as_bytes()),
+        ("url", place.url.as_deref().unwrap_or_default().as_bytes()),
         ("size", size.as_bytes()),
         ("sha256", file.sha256.unwrap_or_default().as_bytes()),
         ("belongs", belongs_word.as_bytes()),
@@ -120,22 +167,11 @@ fn rules_that_fit(
         ("head", head.as_bytes()),
     ];
     let said = all.into_iter().filter(|(_, value)| !value.is_empty());
-    let fields = FileFields { fields: said.map(|(name, value)| (name, Cow::Borrowed(value))).collect() };
-    let mut rules = Vec::new();
-    plan.file(&fields, &mut |rule| rules.push(rule));
-    rules.extend(known_by(plan, path, name, file));
-    rules
+    FileFields { fields: said.map(|(name, value)| (name, Cow::Borrowed(value))).collect() }
 }
 
 /// Rules over the elements of a configuration file.
-fn observe_elements(
-    plan: &Plan,
-    facts: &FileFacts,
-    (path, name): (&str, &str),
-    elements: &[Element],
-    server: &mut ServerTally,
-) {
-    let source = Source::whole(Family::File);
+fn match_elements(plan: &Plan, (path, name): (&str, &str), elements: &[Element], found: &mut dyn FnMut(&FileHit<'_>)) {
     let mut rules = Vec::new();
     for element in elements {
         let own = [("path", path), ("file", name)].into_iter();
@@ -148,19 +184,8 @@ fn observe_elements(
         plan.configuration(&fields, &mut |rule| rules.push(rule));
         for rule in &rules {
             let subject = plan.rule(*rule).subject_field.and_then(|field| plan.file_value(field, &fields));
-            server.sightings.record(&Hit {
-                rule: rule.at(),
-                source: &source,
-                time: None,
-                client: None,
-                subject: Some(subject.unwrap_or(path.as_bytes())),
-                account: None,
-                request_id: None,
-                status: None,
-                bytes: 0,
-                origin: Origin { file: facts.file, record: element.line, offset: element.offset },
-                raw: Raw::Text(&element.raw),
-            });
+            let subject = subject.unwrap_or(path.as_bytes());
+            found(&FileHit { rule: *rule, fields: &fields, element: Some(element), subject });
         }
     }
 }

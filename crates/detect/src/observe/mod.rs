@@ -16,6 +16,7 @@ mod file;
 mod files;
 mod join;
 mod kept;
+mod matching;
 mod observer;
 mod pages;
 mod refused;
@@ -24,10 +25,17 @@ mod sightings;
 mod tally;
 
 pub use afterwards::{Noted, conclude};
-pub use bounded::Merge;
+pub use bounded::{Bounded, Merge};
 pub use file::FileTally;
 pub use files::{CONTENT_BYTES_MAX, FileContent, HEAD_BYTES, observe_file};
 pub use join::{Join, JoinObserver};
 pub use kept::RAW_BYTES_MAX;
 pub use observer::{FileFacts, Observer, TimeRange};
 pub use tally::{Tally, UNNAMED};
+
+pub(crate) use afterwards::indicators_of_page;
+pub(crate) use columns::is_empty;
+pub(crate) use events::who;
+pub(crate) use files::{Place, match_file, not_all_tried};
+pub(crate) use matching::{Bound, Matcher};
+pub(crate) use observer::{Here, OwnPages, strange_page};

@@ -1,19 +1,20 @@
 //! Takes the events of one stretch of one file: rules and observers in one pass.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use model::observation::Belongs;
-use model::{Family, Origin, Raw, Reject, Row, Schema, Sink, Source, Utc, WindowsEvent, server_name};
+use model::{Family, Origin, Raw, Reject, Row, Sink, Source, Utc, WindowsEvent, server_name};
 
 use super::columns::{Columns, is_empty};
 use super::file::FileTally;
+use super::matching::{Bound, Matcher};
 use super::pages::{Pages, Request, Teller, is_command, page_of};
 use super::server::ServerTally;
 use super::sightings::Hit;
 use super::{access, events, refused};
 use crate::pack::IndicatorKind;
-use crate::plan::{Binding, Plan, RowPlan, RuleIndex};
+use crate::plan::{Plan, RuleIndex};
 
 /// What is known of a file before it is read.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,10 @@ pub struct FileFacts {
     pub file: u32,
     /// Path on the server, lower case, backslashes.
     pub on_server: String,
+    /// Path as the manifest has it.
+    pub path: String,
+    /// The server that folder or file name suggest.
+    pub suggested: Option<String>,
 }
 
 /// Times outside are read and counted, not judged.
@@ -51,26 +56,15 @@ pub struct Observer<'p> {
     /// Boxed: it is taken out and put back for every row.
     bound: Option<Box<Bound<'p>>>,
     own_pages: OwnPages,
-    /// Rules that the literals of the block point to, with the offset at which each literal ends; ascending.
-    candidates: Vec<(usize, RuleIndex)>,
-    next_candidate: usize,
-    scanned: Option<Family>,
+    matcher: Matcher<'p>,
     here: Here,
     scratch: Vec<u8>,
     key: Vec<u8>,
-    rules: Vec<RuleIndex>,
-}
-
-/// The columns in force and what they mean.
-struct Bound<'p> {
-    schema: Arc<Schema>,
-    columns: Columns,
-    rules: Option<(&'p RowPlan, Binding)>,
 }
 
 /// Server and source of the last row: they seldom change from row to row.
 #[derive(Default)]
-pub(super) struct Here {
+pub(crate) struct Here {
     server_cell: Vec<u8>,
     server: Option<String>,
     part_cell: Vec<u8>,
@@ -91,13 +85,10 @@ impl<'p> Observer<'p> {
             tally: FileTally::default(),
             bound: None,
             own_pages: OwnPages::default(),
-            candidates: Vec::new(),
-            next_candidate: 0,
-            scanned: family,
+            matcher: Matcher::new(plan, family),
             here: Here::default(),
             scratch: Vec::new(),
             key: Vec::new(),
-            rules: Vec::new(),
         }
     }
 
@@ -105,37 +96,6 @@ impl<'p> Observer<'p> {
     #[must_use]
     pub fn finish(self) -> FileTally {
         self.tally
-    }
-
-    fn bind(&mut self, schema: &Arc<Schema>) {
-        if self.bound.as_ref().is_some_and(|bound| Arc::ptr_eq(&bound.schema, schema)) {
-            return;
-        }
-        let rules = self.plan.rows(&schema.family).map(|rows| (rows, rows.bind(schema)));
-        self.bound = Some(Box::new(Bound { schema: Arc::clone(schema), columns: Columns::of(schema), rules }));
-        self.here = Here::default();
-    }
-
-    /// The rules whose literals stand in this row, and those that have none.
-    fn candidates_of(&mut self, row: &Row<'_>, rows: &RowPlan) {
-        self.rules.clear();
-        self.rules.extend_from_slice(rows.unfiltered());
-        if self.scanned == Some(row.schema.family) {
-            let end = row.in_block + row.line.len();
-            while let Some((at, rule)) = self.candidates.get(self.next_candidate).filter(|(at, _)| *at <= end) {
-                if *at > row.in_block {
-                    self.rules.push(*rule);
-                }
-                self.next_candidate += 1;
-            }
-        } else {
-            // The family changed inside the block: search this row by itself.
-            let mut found = Vec::new();
-            rows.scan_block(row.line, &mut found);
-            self.rules.extend(found.into_iter().map(|(_, rule)| rule));
-        }
-        self.rules.sort_unstable();
-        self.rules.dedup();
     }
 
     fn observe(&mut self, row: &Row<'_>, bound: &Bound<'_>) {
@@ -165,24 +125,15 @@ impl<'p> Observer<'p> {
             origin,
             raw: Raw::Text(row.line),
         };
-        if let Some((rows, binding)) = &bound.rules {
-            for rule in self.rules.iter().filter(|rule| rows.matches(**rule, binding, row)) {
-                if !self.plan.rule(*rule).holds_at(row.time) {
-                    continue;
-                }
-                let field = self.plan.rule(*rule).subject_field;
-                let subject = field.and_then(|field| rows.value(field, binding, row));
-                let subject = subject.as_deref().filter(|cell| !is_empty(cell));
-                let hit = Hit { rule: rule.at(), subject, ..hit };
-                let noted = self.plan.rule(*rule).noted.as_deref();
-                server.record_hit(&hit, noted, &|field| rows.value(field, binding, row));
-            }
-        }
-        for (rule, from, until) in &self.here.known_client {
-            if (TimeRange { from: *from, until: *until }).contains(row.time) {
-                server.sightings.record(&Hit { rule: rule.at(), ..hit });
-            }
-        }
+        self.matcher.fitting(bound, row, &mut |rule| {
+            let field = self.plan.rule(rule).subject_field;
+            let subject = field.and_then(|field| bound.value(field, row));
+            let subject = subject.as_deref().filter(|cell| !is_empty(cell));
+            let hit = Hit { rule: rule.at(), subject, ..hit };
+            let noted = self.plan.rule(rule).noted.as_deref();
+            server.record_hit(&hit, noted, &|field| bound.value(field, row));
+        });
+        self.here.known_client(row.time, &mut |rule| server.sightings.record(&Hit { rule: rule.at(), ..hit }));
         if let Some(time) = row.time {
             record_build(server, row, columns, time);
             record_access(server, row, columns, client, (time, origin), &mut self.key);
@@ -194,19 +145,15 @@ impl<'p> Observer<'p> {
 
 impl Sink for Observer<'_> {
     fn block(&mut self, bytes: &[u8]) {
-        self.candidates.clear();
-        self.next_candidate = 0;
-        if let Some(rows) = self.scanned.and_then(|family| self.plan.rows(&family)) {
-            rows.scan_block(bytes, &mut self.candidates);
-        }
+        self.matcher.block(bytes);
     }
 
     fn row(&mut self, row: &Row<'_>) {
-        self.bind(row.schema);
-        let Some(bound) = self.bound.take() else { return };
-        if let Some((rows, _)) = &bound.rules {
-            self.candidates_of(row, rows);
+        if Bound::renew(&mut self.bound, self.plan, row.schema) {
+            self.here = Here::default();
         }
+        let Some(bound) = self.bound.take() else { return };
+        self.matcher.move_to(row, &bound);
         if self.range.contains(row.time) {
             self.tally.event(row.time);
             self.observe(row, &bound);
@@ -227,15 +174,24 @@ impl Sink for Observer<'_> {
 }
 
 impl Here {
-    pub(super) fn server(&self) -> Option<&str> {
+    pub(crate) fn server(&self) -> Option<&str> {
         self.server.as_deref()
     }
 
-    pub(super) fn source(&self) -> Option<&Source> {
+    pub(crate) fn source(&self) -> Option<&Source> {
         self.source.as_ref()
     }
 
-    fn recognise(&mut self, client: Option<&[u8]>, plan: &Plan) {
+    /// Reports the indicators that name the client, where they hold at this time.
+    pub(crate) fn known_client(&self, time: Option<Utc>, fits: &mut dyn FnMut(RuleIndex)) {
+        for (rule, from, until) in &self.known_client {
+            if (TimeRange { from: *from, until: *until }).contains(time) {
+                fits(*rule);
+            }
+        }
+    }
+
+    pub(crate) fn recognise(&mut self, client: Option<&[u8]>, plan: &Plan) {
         let client = client.unwrap_or_default();
         if client == self.client_cell {
             return;
@@ -249,7 +205,7 @@ impl Here {
         }
     }
 
-    pub(super) fn locate(&mut self, row: &Row<'_>, columns: &Columns, on_server: &str) {
+    pub(crate) fn locate(&mut self, row: &Row<'_>, columns: &Columns, on_server: &str) {
         let cell = columns.server.map(|at| row.raw(at)).unwrap_or_default();
         if cell != self.server_cell {
             self.server_cell = cell.to_vec();
@@ -409,21 +365,13 @@ fn record_page(
     (scratch, key): (&mut Vec<u8>, &mut Vec<u8>),
     own_pages: &mut OwnPages,
 ) {
-    let Some(teller) = Teller::of(place.source) else { return };
-    let (Some(stem), Some(client)) = (columns.cell(row, columns.stem), place.client) else { return };
-    let Some(page) = page_of(stem, scratch) else { return };
-    let is_post = columns.cell(row, columns.method).is_some_and(|method| method.eq_ignore_ascii_case(b"POST"));
-    let account = columns.cell(row, columns.account);
-    // The back end is only ever asked by the front end, which posts on for others.
-    let is_bare_post = is_post && account.is_none() && teller != Teller::BackEnd;
-    if own_pages.contains(page, is_bare_post) {
-        return;
-    }
+    let Some(client) = place.client else { return };
+    let Some((teller, page)) = strange_page(row, columns, place.source, scratch, own_pages) else { return };
     let request = Request {
         client,
-        account,
+        account: columns.cell(row, columns.account),
         status: columns.status(row).unwrap_or(0),
-        is_post,
+        is_post: is_post(row, columns),
         has_referrer: columns.cell(row, columns.referrer).is_some_and(|referrer| !names_page(referrer, page)),
         is_command: columns.cell(row, columns.query).is_some_and(is_command),
         time: place.time,
@@ -434,6 +382,26 @@ fn record_page(
     server.pages.of(teller).record(key, &request);
 }
 
+/// The page that a request asks for, where it is none of Exchange's own.
+pub(crate) fn strange_page<'s>(
+    row: &Row<'_>,
+    columns: &Columns,
+    source: &Source,
+    scratch: &'s mut Vec<u8>,
+    own_pages: &mut OwnPages,
+) -> Option<(Teller, &'s [u8])> {
+    let teller = Teller::of(source)?;
+    let page = page_of(columns.cell(row, columns.stem)?, scratch)?;
+    // The back end is only ever asked by the front end, which posts on for others.
+    let has_account = columns.cell(row, columns.account).is_some();
+    let is_bare_post = !has_account && teller != Teller::BackEnd && is_post(row, columns);
+    (!own_pages.contains(page, is_bare_post)).then_some((teller, page))
+}
+
+fn is_post(row: &Row<'_>, columns: &Columns) -> bool {
+    columns.cell(row, columns.method).is_some_and(|method| method.eq_ignore_ascii_case(b"POST"))
+}
+
 /// A page that is its own referrer was reached by no link: shells with a form look so.
 fn names_page(referrer: &[u8], page: &[u8]) -> bool {
     let path = referrer.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
@@ -442,7 +410,7 @@ fn names_page(referrer: &[u8], page: &[u8]) -> bool {
 
 /// Whether pages are Exchange's own, remembered: a few dozen pages make up most requests.
 #[derive(Default)]
-struct OwnPages(HashMap<Box<[u8]>, [Option<bool>; 2]>);
+pub(crate) struct OwnPages(HashMap<Box<[u8]>, [Option<bool>; 2]>);
 
 impl OwnPages {
     /// More are looked up each time.
