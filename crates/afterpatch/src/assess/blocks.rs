@@ -1,13 +1,79 @@
-//! A stream of bytes, cut into blocks of whole lines.
+//! A stream of bytes, cut into blocks of whole lines or of whole chunks of an event log.
 
 use std::io::{self, Read};
 
+use formats::evtx;
 use formats::text::encoding::{Encoding, Utf16};
+
+use super::parser::Parser;
 
 /// A block is read to about this size: small enough that all in flight stay small, large enough that reading is cheap.
 pub const BLOCK_BYTES: usize = 2 << 20;
 /// A line longer than this is cut; its reader rejects it as too long. A little more than any reader takes.
 const LINE_BYTES_MAX: usize = (4 << 20) + 64;
+/// Chunks of an event log that are read as one block.
+const CHUNKS_PER_BLOCK: usize = BLOCK_BYTES / evtx::CHUNK_BYTES;
+
+/// A stream, cut as its reader needs it.
+pub enum Cut<R> {
+    Lines(Blocks<R>),
+    Chunks(Chunks<R>),
+}
+
+impl<R: Read> Cut<R> {
+    /// `head` was already read from `source`.
+    pub fn new(parser: &Parser, source: R, head: &[u8], encoding: Encoding) -> Self {
+        match parser {
+            Parser::Evtx(header) => Self::Chunks(Chunks::new(source, head, *header)),
+            _ => Self::Lines(Blocks::new(source, head, encoding)),
+        }
+    }
+
+    /// The next block; `None` at the end. After an error comes what was read before it, then the end.
+    pub fn next(&mut self) -> io::Result<Option<OwnedBlock>> {
+        match self {
+            Self::Lines(blocks) => blocks.next(),
+            Self::Chunks(chunks) => chunks.next(),
+        }
+    }
+}
+
+/// Cuts an event log at the ends of chunks, which stand at fixed places. The file header stays with the first chunks.
+pub struct Chunks<R> {
+    source: R,
+    /// Read but not handed out.
+    rest: Vec<u8>,
+    header: usize,
+    offset: u64,
+    ended: bool,
+    /// What ended the source before its time; told after everything that was read before it.
+    failed: Option<io::Error>,
+}
+
+impl<R: Read> Chunks<R> {
+    /// `head` was already read from `source`; so many bytes stand before the first chunk.
+    pub fn new(source: R, head: &[u8], header: usize) -> Self {
+        Self { source, rest: head.to_vec(), header, offset: 0, ended: false, failed: None }
+    }
+
+    fn next(&mut self) -> io::Result<Option<OwnedBlock>> {
+        let wanted = std::mem::take(&mut self.header) + CHUNKS_PER_BLOCK * evtx::CHUNK_BYTES;
+        let missing = wanted.saturating_sub(self.rest.len()) as u64;
+        if !self.ended {
+            let filled = (&mut self.source).take(missing).read_to_end(&mut self.rest);
+            self.ended = self.rest.len() < wanted;
+            self.failed = filled.err();
+        }
+        if self.rest.is_empty() {
+            return self.failed.take().map_or(Ok(None), Err);
+        }
+        let rest = self.rest.split_off(wanted.min(self.rest.len()));
+        let bytes = std::mem::replace(&mut self.rest, rest);
+        let offset = self.offset;
+        self.offset += bytes.len() as u64;
+        Ok(Some(OwnedBlock { bytes, offset, first_line: 0 }))
+    }
+}
 
 /// Cuts a stream at line ends.
 pub struct Blocks<R> {
@@ -133,9 +199,41 @@ impl<R: Read> Blocks<R> {
 #[cfg(test)]
 mod tests {
     use formats::block::lines;
+    use formats::evtx::{CHUNK_BYTES, HEADER_BYTES};
     use formats::text::encoding::Encoding;
 
-    use super::{BLOCK_BYTES, Blocks};
+    use super::{BLOCK_BYTES, Blocks, CHUNKS_PER_BLOCK, Chunks};
+
+    /// Offset and length of each block of an event log of so many bytes.
+    fn cut(length: usize, head: usize, header: usize) -> Vec<(u64, usize)> {
+        let bytes = vec![7; length];
+        let (head, tail) = bytes.split_at(head.min(length));
+        let mut chunks = Chunks::new(tail, head, header);
+        std::iter::from_fn(|| chunks.next().unwrap()).map(|block| (block.offset, block.bytes.len())).collect()
+    }
+
+    #[test]
+    fn an_event_log_is_cut_between_chunks() {
+        const RUN: usize = CHUNKS_PER_BLOCK * CHUNK_BYTES;
+        let (first, second) = (HEADER_BYTES + RUN, (HEADER_BYTES + RUN) as u64);
+        for head in [0, 8, HEADER_BYTES, 100_000] {
+            assert_eq!(cut(0, head, HEADER_BYTES), []);
+            assert_eq!(cut(100, head, HEADER_BYTES), [(0, 100)]);
+            assert_eq!(cut(first, head, HEADER_BYTES), [(0, first)]);
+            assert_eq!(cut(first + 1, head, HEADER_BYTES), [(0, first), (second, 1)]);
+            assert_eq!(cut(first + RUN + 9, head, HEADER_BYTES), [(0, first), (second, RUN), (second + RUN as u64, 9)]);
+            assert_eq!(cut(RUN + 5, head, 0), [(0, RUN), (RUN as u64, 5)], "carved");
+        }
+    }
+
+    #[test]
+    fn a_broken_event_log_is_read_up_to_where_it_breaks() {
+        let mut chunks = Chunks::new(Failing(3 << 20), b"", HEADER_BYTES);
+        let lengths = [chunks.next(), chunks.next()].map(|block| block.unwrap().unwrap().bytes.len());
+        assert_eq!(lengths.iter().sum::<usize>(), 3 << 20);
+        assert_eq!(chunks.next().err().unwrap().kind(), std::io::ErrorKind::InvalidData);
+        assert!(matches!(chunks.next(), Ok(None)));
+    }
 
     fn read(bytes: &[u8], encoding: Encoding) -> Vec<(u64, u64, usize)> {
         let (head, tail) = bytes.split_at(bytes.len().min(10));

@@ -3,24 +3,23 @@
 //! arguments → inventory → one pass over every byte → observations → (a second look for request ids) → assessment →
 //! outputs → exit status.
 
-mod blocks;
-mod interrupt;
+pub mod blocks;
+pub mod interrupt;
 pub mod outputs;
-mod parser;
-mod pool;
+pub mod parser;
+pub mod pool;
 mod progress;
-mod reading;
+pub mod reading;
 mod second_look;
 mod whole_records;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use detect::observe::{FileFacts, Noted, Observer, Tally, TimeRange};
+use detect::observe::{FileContent, FileFacts, FileTally, Noted, Observer, Tally, TimeRange, observe_file};
 use detect::plan::{Compiled, Plan};
 use evidence::{Inventory, WalkError};
-use formats::block::Block;
+use formats::block::{Block, Lines};
 use model::Build;
 use model::assessment::{Assessment, BuildSpan, RuleCount, Verdict};
 use model::file::{FileRecord, Kind};
@@ -32,8 +31,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::packs;
 use parser::Parser;
-use pool::Pool;
-use reading::{Accounted, Reading};
+use reading::{Accounted, Pass};
 
 /// Runs the verb.
 pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> {
@@ -47,7 +45,7 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
         options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let (mut observations, noted, accounted) = observe(&inventory, &compiled.plan, options, threads, console);
     if !interrupt::came() {
-        refuse_nothing(&observations.files, options)?;
+        refuse_nothing(&observations.files, &options.evidence)?;
         second_look::join(&mut observations, &inventory, &accounted, threads);
     }
     let cut_short = detect::observe::conclude(&compiled.plan, noted, &mut observations);
@@ -73,13 +71,14 @@ pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Op
     if interrupt::came() {
         return Err(Failure::new(Exit::Interrupted, "interrupted before the evidence was read"));
     }
-    refuse_nothing(&observations.files, &options)?;
+    refuse_nothing(&observations.files, &options.evidence)?;
     let assessment = inquiry::assess(&observations, &judging(&options, &compiled));
     let last = |builds: &[BuildSpan]| builds.iter().max_by_key(|span| span.last_seen).map(|span| span.build);
     Ok(assessment.servers.into_iter().map(|server| (server.server, last(&server.builds))).collect())
 }
 
-fn refused(error: WalkError) -> Failure {
+/// Why evidence cannot be walked.
+pub fn refused(error: WalkError) -> Failure {
     match error {
         WalkError::Missing(_) => Failure::new(Exit::Nothing, error.to_string()).hint(LOOKED_FOR),
         WalkError::OutputInside { .. } => {
@@ -93,7 +92,7 @@ IIS logs (u_ex*.log), Windows event logs (.evtx, JSON lines), ExchangeSetup.log,
 
 /// Compiles the packs; a rule that does not load ends the run before it can be silent. Only in a folder of packs that
 /// stands in for the built-in ones it is said, and the rest runs.
-fn compile(options: &PackOptions, console: &Console) -> Result<Compiled, Failure> {
+pub fn compile(options: &PackOptions, console: &Console) -> Result<Compiled, Failure> {
     let opened = packs::load(options)?;
     let files: Vec<_> = opened.iter().map(|opened| opened.files.clone()).collect();
     let compiled = Plan::compile(&files);
@@ -110,6 +109,41 @@ fn compile(options: &PackOptions, console: &Console) -> Result<Compiled, Failure
     Ok(compiled)
 }
 
+/// Gathers what an assessment is judged from.
+struct Gathering<'a> {
+    plan: &'a Plan,
+    range: TimeRange,
+    tally: Mutex<Tally>,
+}
+
+impl Pass for Gathering<'_> {
+    type Told = FileTally;
+
+    fn plan(&self) -> &Plan {
+        self.plan
+    }
+
+    fn block(&self, parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, _: u64) -> (FileTally, Lines) {
+        let family = parser.clone().advance(block.bytes);
+        let mut observer = Observer::new(self.plan, facts, self.range, family);
+        let lines = parser.read(block, &mut observer);
+        (observer.finish(), lines)
+    }
+
+    fn content(&self, facts: &FileFacts, content: &FileContent<'_>) -> FileTally {
+        observe_file(self.plan, facts, content)
+    }
+
+    fn tally(told: &mut FileTally) -> &mut FileTally {
+        told
+    }
+
+    fn take(&self, host: &str, facts: &FileFacts, told: FileTally) {
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.add(host, facts.suggested.as_deref(), told);
+    }
+}
+
 /// The pass over every byte.
 fn observe(
     inventory: &Inventory,
@@ -119,39 +153,20 @@ fn observe(
     console: &Console,
 ) -> (Observations, Noted, Vec<Accounted>) {
     let range = TimeRange { from: options.from, until: options.to };
-    let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts| {
-        let family = parser.clone().advance(block.bytes);
-        let mut observer = Observer::new(plan, facts, range, family);
-        let lines = parser.read(block, &mut observer);
-        (observer.finish(), lines)
-    };
-    let pool = Pool::new(threads, &read, &interrupt::INTERRUPTED);
-    let count = inventory.inputs.len();
-    let records = Mutex::new(std::iter::repeat_with(|| None).take(count).collect());
-    let reading = Reading { inventory, plan, range, pool: &pool, tally: Mutex::new(Tally::default()), records };
-    let total = inventory.inputs.iter().map(|input| input.size).sum();
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| progress::watch(console, &pool, total, count, &done));
-        for index in pool.run(threads, count, &|index| reading.read(index)) {
-            reading.lose(index);
-        }
-        done.store(true, Ordering::Release);
-        watcher.thread().unpark();
-    });
-    let tally = reading.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let records = reading.records.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let gathering = Gathering { plan, range, tally: Mutex::new(Tally::default()) };
+    let records = reading::read_all(inventory, &gathering, threads, console);
+    let tally = gathering.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     gather(tally, records, plan, options.server.as_deref())
 }
 
 /// Puts the pieces together: one manifest line per input, the containers behind them, servers by name.
 fn gather(
     tally: Tally,
-    records: Vec<Option<reading::Read>>,
+    records: Vec<reading::Read>,
     plan: &Plan,
     fallback: Option<&str>,
 ) -> (Observations, Noted, Vec<Accounted>) {
-    let (mut accounted, containers): (Vec<Accounted>, Vec<Option<FileRecord>>) = records.into_iter().flatten().unzip();
+    let (mut accounted, containers): (Vec<Accounted>, Vec<Option<FileRecord>>) = records.into_iter().unzip();
     for file in &mut accounted {
         let is_telling = !matches!(file.record.kind, Kind::Other | Kind::Container);
         if is_telling && file.record.server.is_none() {
@@ -171,14 +186,14 @@ fn gather(
 }
 
 /// Nothing to judge: said aloud, with what was looked for.
-fn refuse_nothing(files: &[FileRecord], options: &AssessOptions) -> Result<(), Failure> {
+pub fn refuse_nothing(files: &[FileRecord], evidence: &[PathBuf]) -> Result<(), Failure> {
     // A file that breaks off has no hash, and still says what it says up to there.
     let is_read = |file: &FileRecord| file.sha256.is_some() || file.records > 0 || file.lines > 0;
     let is_recognised = |file: &FileRecord| !matches!(file.kind, Kind::Other | Kind::Container) && is_read(file);
     if files.iter().any(is_recognised) {
         return Ok(());
     }
-    let places: Vec<String> = options.evidence.iter().map(|path: &PathBuf| format!("`{}`", path.display())).collect();
+    let places: Vec<String> = evidence.iter().map(|path| format!("`{}`", path.display())).collect();
     let (count, unreadable) = (files.len(), files.iter().filter(|file| file.sha256.is_none()).count());
     let containers = files.iter().filter(|file| file.kind == Kind::Container).count();
     let message = format!(

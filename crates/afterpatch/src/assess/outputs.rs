@@ -53,15 +53,43 @@ pub fn write(
 
 /// Writes one file of its own, whole or not at all.
 pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: io::Error| {
-        Failure::new(Exit::Usage, format!("cannot write `{}`: {error}", path.display()))
-            .hint("choose another file with -o FILE")
-    };
-    let name = path.file_name().filter(|_| !path.is_dir()).ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut fresh = Fresh::new(folder, &name.to_string_lossy()).map_err(failed)?;
-    fresh.fill(|out| out.write_all(text.as_bytes())).map_err(failed)?;
-    fresh.put(path).map_err(failed)
+    let mut growing = Growing::new(path)?;
+    growing.fresh.fill(|out| out.write_all(text.as_bytes())).map_err(|error| cannot_write_file(path, &error))?;
+    growing.put()
+}
+
+/// A file that is written bit by bit. It stands under a fresh name until it is put in its place.
+pub struct Growing {
+    fresh: Fresh,
+    path: PathBuf,
+}
+
+impl Growing {
+    /// An empty file.
+    pub fn new(path: &Path) -> Result<Self, Failure> {
+        let failed = |error: io::Error| cannot_write_file(path, &error);
+        let name =
+            path.file_name().filter(|_| !path.is_dir()).ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let fresh = Fresh::new(folder, &name.to_string_lossy()).map_err(failed)?;
+        Ok(Self { fresh, path: path.to_owned() })
+    }
+
+    /// To write to.
+    pub fn file(&self) -> &File {
+        &self.fresh.file
+    }
+
+    /// Brings it to the disk and puts it in its place.
+    pub fn put(self) -> Result<(), Failure> {
+        let Self { fresh, path } = self;
+        fresh.file.sync_all().and_then(|()| fresh.put(&path)).map_err(|error| cannot_write_file(&path, &error))
+    }
+}
+
+fn cannot_write_file(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::Usage, format!("cannot write `{}`: {error}", path.display()))
+        .hint("choose another file with -o FILE")
 }
 
 /// Writes what stands in one file.

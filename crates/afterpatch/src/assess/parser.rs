@@ -1,11 +1,14 @@
-//! Which reader a file gets, and the state it needs at a line end.
+//! Which reader a file gets, and the state it needs where a block ends.
 
 use formats::block::{Block, Lines};
-use formats::{delimited, jsonl, setup, test_proxylogon};
+use formats::{delimited, evtx, jsonl, setup, test_proxylogon};
 use model::file::Kind;
 use model::{Family, Sink};
 
-/// A line-based reader with its state at a line end.
+/// What a carved event log, which lost its header, begins with.
+const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
+
+/// A reader with its state where a block ends: at a line end, or between two chunks of an event log.
 #[derive(Clone)]
 pub enum Parser {
     Delimited(Box<delimited::Header>),
@@ -13,10 +16,12 @@ pub enum Parser {
     Setup,
     WindowsEvents(jsonl::Header),
     TestProxyLogon(test_proxylogon::Header),
+    /// So many bytes of a file header stand before the first chunk.
+    Evtx(usize),
 }
 
 impl Parser {
-    /// The reader for a kind of file; `None` for files that are not read line by line.
+    /// The reader for a kind of file; `None` for files that are not read block by block.
     pub fn of(kind: Kind, on_server: &str, head: &[u8]) -> Option<Self> {
         match kind {
             Kind::DelimitedLog => Some(Self::Delimited(Box::new(delimited::Header::for_file(on_server, head)))),
@@ -24,8 +29,14 @@ impl Parser {
             Kind::ExchangeSetup => Some(Self::Setup),
             Kind::WindowsEventsJson => Some(Self::WindowsEvents(jsonl::Header::default())),
             Kind::TestProxyLogon => Some(Self::TestProxyLogon(test_proxylogon::Header::default())),
+            Kind::Evtx => Some(Self::Evtx(if head.starts_with(CHUNK_MAGIC) { 0 } else { evtx::HEADER_BYTES })),
             _ => None,
         }
+    }
+
+    /// Is what is read text, of which lines are counted?
+    pub fn is_of_lines(&self) -> bool {
+        !matches!(self, Self::Evtx(_))
     }
 
     /// Moves on over a block, and says what family its records belong to as far as that shows.
@@ -46,6 +57,10 @@ impl Parser {
                 header.advance(block);
                 Some(Family::TestProxyLogon)
             }
+            Self::Evtx(header) => {
+                *header = 0;
+                Some(Family::Windows)
+            }
         }
     }
 
@@ -57,6 +72,19 @@ impl Parser {
             Self::Setup => setup::read(block, sink),
             Self::WindowsEvents(header) => jsonl::read_on(block, header, sink),
             Self::TestProxyLogon(header) => test_proxylogon::read(block, header, sink),
+            Self::Evtx(header) => read_chunks(block, *header, sink),
         }
     }
+}
+
+/// Reads a run of chunks, before which a file header may stand.
+fn read_chunks(block: &Block<'_>, header: usize, sink: &mut dyn Sink) -> Lines {
+    let (header, chunks) = block.bytes.split_at(header.min(block.bytes.len()));
+    let mut count = evtx::read_header(header, sink);
+    let mut offset = block.offset + header.len() as u64;
+    for chunk in chunks.chunks(evtx::CHUNK_BYTES) {
+        count += evtx::read_chunk(chunk, offset, sink);
+        offset += chunk.len() as u64;
+    }
+    count
 }

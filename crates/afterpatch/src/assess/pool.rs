@@ -8,19 +8,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use detect::observe::{FileFacts, FileTally, Merge};
+use detect::observe::{FileFacts, Merge};
 use formats::block::{Block, Lines};
 
 use super::blocks::OwnedBlock;
 use super::parser::Parser;
 
-/// Reads what stands in a block into a tally.
-pub type ReadBlock<'a> = dyn Fn(&mut Parser, &Block<'_>, &FileFacts) -> (FileTally, Lines) + Sync + 'a;
+/// Reads what stands in a block into what is told of it. The last number is the one with which it was submitted.
+pub type ReadBlock<'a, T> = dyn Fn(&mut Parser, &Block<'_>, &FileFacts, u64) -> (T, Lines) + Sync + 'a;
 
 /// The blocks in flight, and what the threads wait for.
-pub struct Pool<'a> {
-    read: &'a ReadBlock<'a>,
-    state: Mutex<State>,
+pub struct Pool<'a, T> {
+    read: &'a ReadBlock<'a, T>,
+    state: Mutex<State<T>>,
     changed: Condvar,
     queue_max: usize,
     /// Set by the first Ctrl-C.
@@ -31,39 +31,40 @@ pub struct Pool<'a> {
     pub files_done: AtomicU64,
 }
 
-#[derive(Default)]
-struct State {
+struct State<T> {
     next_file: usize,
     driving: usize,
     /// Files whose drive ended in a fault.
     lost: Vec<usize>,
-    blocks: VecDeque<Task>,
+    blocks: VecDeque<Task<T>>,
 }
 
-struct Task {
+struct Task<T> {
     block: OwnedBlock,
     parser: Parser,
-    shared: Arc<Shared>,
+    number: u64,
+    shared: Arc<Shared<T>>,
 }
 
 /// What the threads know together of one file.
-pub struct Shared {
+pub struct Shared<T> {
     facts: FileFacts,
-    told: Mutex<Told>,
+    told: Mutex<Told<T>>,
     finished: Condvar,
 }
 
 #[derive(Default)]
-struct Told {
-    tally: FileTally,
+struct Told<T> {
+    tally: T,
     lines: Lines,
     outstanding: usize,
     faults: u64,
 }
 
-impl<'a> Pool<'a> {
-    pub fn new(threads: usize, read: &'a ReadBlock<'a>, interrupted: &'a AtomicBool) -> Self {
-        let (state, changed) = (Mutex::default(), Condvar::new());
+impl<'a, T: Merge + Default + Send> Pool<'a, T> {
+    pub fn new(threads: usize, read: &'a ReadBlock<'a, T>, interrupted: &'a AtomicBool) -> Self {
+        let state = State { next_file: 0, driving: 0, lost: Vec::new(), blocks: VecDeque::new() };
+        let (state, changed) = (Mutex::new(state), Condvar::new());
         let (bytes_read, files_done) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { read, state, changed, queue_max: threads * 2, interrupted, bytes_read, files_done }
     }
@@ -86,28 +87,45 @@ impl<'a> Pool<'a> {
     }
 
     /// A file about to be read.
-    pub fn open(facts: FileFacts) -> Arc<Shared> {
+    pub fn open(facts: FileFacts) -> Arc<Shared<T>> {
         Arc::new(Shared { facts, told: Mutex::default(), finished: Condvar::new() })
     }
 
-    /// Hands a block over, or reads it here when the others are busy.
-    pub fn submit(&self, shared: &Arc<Shared>, parser: Parser, block: OwnedBlock) {
+    /// Hands a block over; when the others are busy, the oldest in the queue is read here: so no block waits for more
+    /// than the queue holds, and who puts what was read back in order waits for little.
+    pub fn submit(&self, shared: &Arc<Shared<T>>, parser: Parser, number: u64, block: OwnedBlock) {
         lock(&shared.told).outstanding += 1;
-        let task = Task { block, parser, shared: Arc::clone(shared) };
         let mut state = lock(&self.state);
-        if state.blocks.len() < self.queue_max {
-            state.blocks.push_back(task);
-            drop(state);
-            self.changed.notify_one();
-        } else {
-            drop(state);
-            self.process(task);
+        state.blocks.push_back(Task { block, parser, number, shared: Arc::clone(shared) });
+        let surplus = if state.blocks.len() > self.queue_max { state.blocks.pop_front() } else { None };
+        drop(state);
+        match surplus {
+            Some(oldest) => self.process(oldest),
+            None => self.changed.notify_one(),
+        }
+    }
+
+    /// Reads blocks of others until it is time. `is_time` is asked again whenever a block or a file is done, and must
+    /// take no lock under which blocks are read.
+    pub fn help_until(&self, is_time: &dyn Fn() -> bool) {
+        if is_time() {
+            return;
+        }
+        let mut state = lock(&self.state);
+        while !is_time() {
+            if let Some(task) = state.blocks.pop_front() {
+                drop(state);
+                self.process(task);
+                state = lock(&self.state);
+            } else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
         }
     }
 
     /// Waits until every block of a file is read, helping meanwhile. The last number counts blocks lost to a fault of
     /// a reader.
-    pub fn close(&self, shared: &Arc<Shared>) -> (FileTally, Lines, u64) {
+    pub fn close(&self, shared: &Arc<Shared<T>>) -> (T, Lines, u64) {
         loop {
             let task = lock(&self.state).blocks.pop_front();
             if let Some(task) = task {
@@ -151,10 +169,11 @@ impl<'a> Pool<'a> {
         }
     }
 
-    fn process(&self, mut task: Task) {
+    fn process(&self, mut task: Task<T>) {
         let block = Block { bytes: &task.block.bytes, offset: task.block.offset, first_line: task.block.first_line };
         // A reader that fails on hostile bytes costs its block; the file says so and the run goes on.
-        let outcome = catch_unwind(AssertUnwindSafe(|| (self.read)(&mut task.parser, &block, &task.shared.facts)));
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| (self.read)(&mut task.parser, &block, &task.shared.facts, task.number)));
         let mut told = lock(&task.shared.told);
         let merged = outcome.and_then(|(tally, lines)| {
             // Whatever happens, the block is no longer outstanding.
@@ -167,6 +186,9 @@ impl<'a> Pool<'a> {
         told.outstanding -= 1;
         drop(told);
         task.shared.finished.notify_all();
+        // Who waits for a time to come asks under this lock: taken once, nobody can have asked before and wait after.
+        drop(lock(&self.state));
+        self.changed.notify_all();
     }
 }
 
@@ -178,17 +200,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+    use detect::observe::Merge;
     use formats::block::{Block, Lines};
+    use model::file::Kind;
 
-    use super::{FileFacts, FileTally, Parser, Pool};
+    use super::{FileFacts, OwnedBlock, Parser, Pool};
 
     static GOES_ON: AtomicBool = AtomicBool::new(false);
 
+    #[derive(Default)]
+    struct Sum(u64);
+
+    impl Merge for Sum {
+        fn merge(&mut self, other: Self) {
+            self.0 += other.0;
+        }
+    }
+
+    fn read(_: &mut Parser, _: &Block<'_>, _: &FileFacts, number: u64) -> (Sum, Lines) {
+        (Sum(number), Lines::default())
+    }
+
     #[test]
     fn a_fault_while_driving_costs_that_file_only() {
-        let read = |_: &mut Parser, _: &Block<'_>, _: &FileFacts| (FileTally::default(), Lines::default());
         for threads in [1, 3] {
             let pool = Pool::new(threads, &read, &GOES_ON);
             let done = Mutex::new(Vec::new());
@@ -201,6 +237,53 @@ mod tests {
             done.sort_unstable();
             assert_eq!(done, [0, 1, 3, 4, 6], "{threads} threads");
             assert_eq!(pool.files_done.load(Ordering::Relaxed), 7);
+        }
+    }
+
+    fn drive(pool: &Pool<'_, Sum>, blocks: u64) -> u64 {
+        let parser = Parser::of(Kind::IisNative, "", b"").unwrap();
+        let shared = Pool::open(FileFacts::default());
+        for number in 1..=blocks {
+            let block = OwnedBlock { bytes: Vec::new(), offset: 0, first_line: 1 };
+            pool.submit(&shared, parser.clone(), number, block);
+        }
+        pool.close(&shared).0.0
+    }
+
+    #[test]
+    fn every_block_is_read_once() {
+        for threads in [1, 2, 4] {
+            let pool = Pool::new(threads, &read, &GOES_ON);
+            let sum = AtomicU64::new(0);
+            pool.run(threads, 5, &|_| _ = sum.fetch_add(drive(&pool, 100), Ordering::Relaxed));
+            assert_eq!(sum.into_inner(), 5 * 5_050, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn the_oldest_block_is_read_first() {
+        let order = Mutex::new(Vec::new());
+        let note = |_: &mut Parser, _: &Block<'_>, _: &FileFacts, number: u64| {
+            order.lock().unwrap().push(number);
+            (Sum::default(), Lines::default())
+        };
+        let pool = Pool::new(1, &note, &GOES_ON);
+        pool.run(1, 1, &|_| _ = drive(&pool, 50));
+        assert!(order.into_inner().unwrap().into_iter().eq(1..=50));
+    }
+
+    #[test]
+    fn who_waits_for_a_file_reads_the_blocks_of_others() {
+        for threads in [2, 4] {
+            let pool = Pool::new(threads, &read, &GOES_ON);
+            let (done, last) = (AtomicU64::new(0), 6);
+            pool.run(threads, last, &|file| {
+                // Each waits until all before it are done.
+                pool.help_until(&|| done.load(Ordering::SeqCst) >= file as u64);
+                assert_eq!(drive(&pool, 40), 820);
+                done.fetch_add(1, Ordering::SeqCst);
+            });
+            assert_eq!(done.into_inner(), last as u64);
         }
     }
 }

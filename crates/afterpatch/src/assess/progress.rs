@@ -9,7 +9,7 @@ use super::pool::Pool;
 use crate::console::Console;
 
 /// Shows how far the pool is until `done` is set.
-pub fn watch(console: &Console, pool: &Pool<'_>, total_bytes: u64, total_files: usize, done: &AtomicBool) {
+pub fn watch<T>(console: &Console, pool: &Pool<'_, T>, total_bytes: u64, total_files: usize, done: &AtomicBool) {
     if !console.live {
         return;
     }

@@ -1,32 +1,89 @@
-//! Reads one input to its end: tells what it is, hands it to its reader, and accounts for it.
+//! One pass over all inputs, each read to its end: told what it is, handed to its reader, and accounted for. What is
+//! made of it is a matter of the [`Pass`].
 
 use std::io::Read as _;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use detect::observe::{
-    CONTENT_BYTES_MAX, FileContent, FileFacts, FileTally, HEAD_BYTES, Observer, Tally, TimeRange, observe_file,
-};
+use detect::observe::{CONTENT_BYTES_MAX, FileContent, FileFacts, FileTally, HEAD_BYTES, Merge};
 use detect::pack::IndicatorKind;
 use detect::plan::Plan;
 use evidence::{Hashes, Input, Inventory, OlderHashes, Stream, kind, place};
-use formats::block::Lines;
+use formats::block::{Block, Lines};
 use formats::text::encoding::{Encoding, decode_utf16};
 use model::file::{FileRecord, Kind, Outcome};
 
-use super::blocks::Blocks;
+use super::blocks::Cut;
 use super::parser::Parser;
 use super::pool::Pool;
+use super::{interrupt, progress};
+use crate::console::Console;
+
+/// What is made of what is read. Many threads ask at once.
+pub trait Pass: Sync {
+    /// What a stretch of a file tells; adds up regardless of order.
+    type Told: Merge + Default + Send;
+
+    /// The rules, which say what has to be read of files that are no logs.
+    fn plan(&self) -> &Plan;
+    /// Reads a block of a file.
+    fn block(&self, parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, number: u64) -> (Self::Told, Lines);
+    /// Looks at a file that is no log.
+    fn content(&self, facts: &FileFacts, content: &FileContent<'_>) -> Self::Told;
+    /// The counts, times and rejects in what was told of a file.
+    fn tally(told: &mut Self::Told) -> &mut FileTally;
+    /// Takes what a whole file told.
+    fn take(&self, host: &str, facts: &FileFacts, told: Self::Told);
+    /// May more of a file be read now? It is asked again when a block or a file is done.
+    fn has_room(&self, _file: u32) -> bool {
+        true
+    }
+    /// Gives a number to the next block of a file, which is then read without fail.
+    fn number_block(&self, _file: u32) -> u64 {
+        0
+    }
+    /// A file is at its end, however it got there.
+    fn end(&self, _file: u32) {}
+}
+
+/// Ends a file also where its reading ends in a fault.
+struct Ending<'a, P: Pass>(&'a P, u32);
+
+impl<P: Pass> Drop for Ending<'_, P> {
+    fn drop(&mut self) {
+        self.0.end(self.1);
+    }
+}
+
+/// Reads all inputs. What is handed back is in their order.
+pub fn read_all<P: Pass>(inventory: &Inventory, pass: &P, threads: usize, console: &Console) -> Vec<Read> {
+    let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, number: u64| {
+        pass.block(parser, block, facts, number)
+    };
+    let pool = Pool::new(threads, &read, &interrupt::INTERRUPTED);
+    let count = inventory.inputs.len();
+    let records = Mutex::new(std::iter::repeat_with(|| None).take(count).collect());
+    let reading = Reading { inventory, pass, pool: &pool, records };
+    let total = inventory.inputs.iter().map(|input| input.size).sum();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| progress::watch(console, &pool, total, count, &done));
+        for index in pool.run(threads, count, &|index| reading.read(index)) {
+            reading.lose(index);
+        }
+        done.store(true, Ordering::Release);
+        watcher.thread().unpark();
+    });
+    reading.records.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
+}
 
 /// What reading needs to know and where it puts what it finds.
-pub struct Reading<'a> {
-    pub inventory: &'a Inventory,
-    pub plan: &'a Plan,
-    pub range: TimeRange,
-    pub pool: &'a Pool<'a>,
-    pub tally: Mutex<Tally>,
+struct Reading<'a, P: Pass> {
+    inventory: &'a Inventory,
+    pass: &'a P,
+    pool: &'a Pool<'a, P::Told>,
     /// One record per input, and one more where the input is a gzip file.
-    pub records: Mutex<Vec<Option<Read>>>,
+    records: Mutex<Vec<Option<Read>>>,
 }
 
 /// An input that has been read, and the gzip file it was in.
@@ -42,18 +99,20 @@ pub struct Accounted {
 }
 
 /// What the bytes of a file came to.
-#[derive(Default)]
-struct Result {
-    tally: FileTally,
+struct Result<T> {
+    told: T,
     lines: Lines,
     /// Only line-based files have physical lines.
     is_text: bool,
     problem: Option<Outcome>,
 }
 
-impl Reading<'_> {
+impl<P: Pass> Reading<'_, P> {
     /// Reads input number `index`.
-    pub fn read(&self, index: usize) {
+    fn read(&self, index: usize) {
+        let file = number(index);
+        let _ending = Ending(self.pass, file);
+        self.wait_for_room(file);
         let Some(input) = self.inventory.inputs.get(index) else { return };
         let accounted = match self.inventory.open(input) {
             Ok(opened) => self.read_opened(index, input, opened.stream, opened.inside.as_deref()),
@@ -65,12 +124,16 @@ impl Reading<'_> {
     }
 
     /// Accounts for input number `index`, whose reading ended in a fault.
-    pub fn lose(&self, index: usize) {
+    fn lose(&self, index: usize) {
         let Some(input) = self.inventory.inputs.get(index) else { return };
         let lost = (self.unread(input, Outcome::Unreadable("lost to a fault of the reader".into())), None);
         if let Some(slot) = self.records.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
             *slot = Some(lost);
         }
+    }
+
+    fn wait_for_room(&self, file: u32) {
+        self.pool.help_until(&|| self.pass.has_room(file) || self.pool.is_interrupted());
     }
 
     fn unread(&self, input: &Input, outcome: Outcome) -> Accounted {
@@ -94,25 +157,26 @@ impl Reading<'_> {
         let text = if decoded { decode_utf16(&head, encoding == Encoding::Utf16Be) } else { Vec::new() };
         let shown: &[u8] = if decoded { &text } else { &head };
         let kind = kind::kind(shown, &place.on_server);
-        let facts = FileFacts { file: u32::try_from(index).unwrap_or(u32::MAX), on_server: place.on_server.clone() };
+        let suggested = place::suggested_server(&place.host, path.rsplit(['/', '!']).next().unwrap_or(&path));
+        let on_server = place.on_server.clone();
+        let facts = FileFacts { file: number(index), on_server, path: path.clone(), suggested };
         let (mut result, hashes) = match Parser::of(kind, &place.on_server, shown) {
-            Some(parser) => self.read_lines(stream, &head, encoding, parser, facts),
-            None if kind == Kind::Evtx => self.read_events(stream, &head, &facts),
+            Some(parser) => self.read_blocks(stream, &head, encoding, parser, &facts),
             None => self.read_content(stream, head, encoding, kind, &facts),
         };
         if let Err(error) = opening {
             result.problem = Some(Outcome::Unreadable(error.kind().to_string()));
         }
-        let clock_shift_secs = result.tally.finish();
+        let tally = P::tally(&mut result.told);
+        let clock_shift_secs = tally.finish();
         let outcome = result.problem.take().unwrap_or(Outcome::Complete);
         let whole = outcome == Outcome::Complete;
         let mut record = record(&path, if whole { hashes.size } else { input.size }, kind, outcome);
         // The hash of a part would pass for the hash of the file.
         record.sha256 = whole.then_some(hashes.sha256);
         record.clock_shift_secs = clock_shift_secs;
-        fill(&mut record, &result);
-        let suggested = place::suggested_server(&place.host, path.rsplit(['/', '!']).next().unwrap_or(&path));
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).add(&place.host, suggested.as_deref(), result.tally);
+        fill(&mut record, tally, result.lines, result.is_text);
+        self.pass.take(&place.host, &facts, result.told);
         let container = hashes.container.map(|(sha256, size)| FileRecord {
             sha256: Some(sha256),
             ..self::record(&input.path, size, Kind::Container, Outcome::Complete)
@@ -120,19 +184,20 @@ impl Reading<'_> {
         (Accounted { record, host: place.host, decoded }, container)
     }
 
-    fn read_lines(
+    fn read_blocks(
         &self,
-        stream: Stream,
+        mut stream: Stream,
         head: &[u8],
         encoding: Encoding,
         mut parser: Parser,
-        facts: FileFacts,
-    ) -> (Result, Hashes) {
-        let shared = Pool::open(facts);
-        let mut stream = stream;
+        facts: &FileFacts,
+    ) -> (Result<P::Told>, Hashes) {
+        let shared = Pool::open(facts.clone());
+        let is_text = parser.is_of_lines();
         let mut problem = None;
-        let mut blocks = Blocks::new(&mut stream, head, encoding);
+        let mut blocks = Cut::new(&parser, &mut stream, head, encoding);
         loop {
+            self.wait_for_room(facts.file);
             if self.pool.is_interrupted() {
                 problem = Some(Outcome::Interrupted);
                 break;
@@ -142,7 +207,7 @@ impl Reading<'_> {
                     let before = parser.clone();
                     parser.advance(&block.bytes);
                     self.pool.bytes_read.fetch_add(block.bytes.len() as u64, Ordering::Relaxed);
-                    self.pool.submit(&shared, before, block);
+                    self.pool.submit(&shared, before, self.pass.number_block(facts.file), block);
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -151,25 +216,11 @@ impl Reading<'_> {
                 }
             }
         }
-        let (tally, lines, faults) = self.pool.close(&shared);
+        let (told, lines, faults) = self.pool.close(&shared);
         if faults > 0 {
             problem = Some(Outcome::Unreadable(format!("{faults} blocks lost to a fault of the reader")));
         }
-        (Result { tally, lines, is_text: true, problem }, stream.finish(!self.pool.is_interrupted()))
-    }
-
-    fn read_events(&self, mut stream: Stream, head: &[u8], facts: &FileFacts) -> (Result, Hashes) {
-        let mut observer = Observer::new(self.plan, facts, self.range, None);
-        let mut source = Interruptible { inner: head.chain(&mut stream), pool: self.pool };
-        let (lines, outcome) = formats::evtx::read(&mut source, &mut observer);
-        let problem = outcome.err().map(|error| match error.kind() {
-            std::io::ErrorKind::Interrupted | std::io::ErrorKind::ConnectionAborted => Outcome::Interrupted,
-            kind => Outcome::Unreadable(kind.to_string()),
-        });
-        (
-            Result { tally: observer.finish(), lines, is_text: false, problem },
-            stream.finish(!self.pool.is_interrupted()),
-        )
+        (Result { told, lines, is_text, problem }, stream.finish(!self.pool.is_interrupted()))
     }
 
     /// Files that are no logs: their beginning is looked at, all of them is hashed.
@@ -180,12 +231,13 @@ impl Reading<'_> {
         encoding: Encoding,
         kind: Kind,
         facts: &FileFacts,
-    ) -> (Result, Hashes) {
+    ) -> (Result<P::Told>, Hashes) {
+        let plan = self.pass.plan();
         let mut content = head;
-        let wanted = !matches!(kind, Kind::Other | Kind::Container) || self.plan.has_yara();
+        let wanted = !matches!(kind, Kind::Other | Kind::Container) || plan.has_yara();
         let missing = if wanted { CONTENT_BYTES_MAX.saturating_sub(content.len()) as u64 } else { 0 };
         let mut outcome = (&mut stream).take(missing).read_to_end(&mut content).map(|_| ());
-        let asked = self.plan.indicators().has(IndicatorKind::Sha1) || self.plan.indicators().has(IndicatorKind::Md5);
+        let asked = plan.indicators().has(IndicatorKind::Sha1) || plan.indicators().has(IndicatorKind::Md5);
         let mut older = asked.then(OlderHashes::default);
         older.iter_mut().for_each(|older| older.update(&content));
         let mut buffer = vec![0; 256 * 1024];
@@ -203,7 +255,7 @@ impl Reading<'_> {
         let interrupted = self.pool.is_interrupted();
         let hashes = stream.finish(!interrupted);
         let shown = !matches!(kind, Kind::Other | Kind::Container);
-        let bytes = if self.plan.has_yara() { content.clone() } else { Vec::new() };
+        let bytes = if plan.has_yara() { content.clone() } else { Vec::new() };
         let head = content.get(..HEAD_BYTES.min(content.len())).unwrap_or_default().to_vec();
         if encoding.is_utf16() {
             content = decode_utf16(&content, encoding == Encoding::Utf16Be);
@@ -225,7 +277,8 @@ impl Reading<'_> {
             bytes: &bytes,
             elements: &elements,
         };
-        let mut tally = observe_file(self.plan, facts, &file);
+        let mut told = self.pass.content(facts, &file);
+        let tally = P::tally(&mut told);
         damage.into_iter().for_each(|reject| tally.reject(reject));
         // Elements are no lines and no records; what could not be read is told all the same.
         let rejected = tally.rejects.values().map(|(count, _, _)| count).sum();
@@ -234,26 +287,13 @@ impl Reading<'_> {
             Err(error) => Some(Outcome::Unreadable(error.kind().to_string())),
             Ok(()) => interrupted.then_some(Outcome::Interrupted),
         };
-        (Result { tally, lines, problem, ..Result::default() }, hashes)
+        (Result { told, lines, is_text: false, problem }, hashes)
     }
 }
 
-/// A stream that ends with an error when the run is interrupted.
-struct Interruptible<'a, R> {
-    inner: R,
-    pool: &'a Pool<'a>,
-}
-
-impl<R: std::io::Read> std::io::Read for Interruptible<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.pool.is_interrupted() {
-            // Not `Interrupted`: the standard library would try again.
-            return Err(std::io::ErrorKind::ConnectionAborted.into());
-        }
-        let count = self.inner.read(buffer)?;
-        self.pool.bytes_read.fetch_add(count as u64, Ordering::Relaxed);
-        Ok(count)
-    }
+/// The number of an input in the manifest.
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 fn record(path: &str, size: u64, kind: Kind, outcome: Outcome) -> FileRecord {
@@ -277,15 +317,15 @@ fn record(path: &str, size: u64, kind: Kind, outcome: Outcome) -> FileRecord {
     }
 }
 
-fn fill(record: &mut FileRecord, result: &Result) {
-    record.records = result.lines.events;
-    record.rejected = result.lines.rejected;
-    record.headers = result.lines.headers;
-    record.blanks = result.lines.blanks;
-    record.lines = if result.is_text { result.lines.total() } else { 0 };
-    record.first = result.tally.span.map(|span| span.0);
-    record.last = result.tally.span.map(|span| span.1);
-    record.reasons = result.tally.reasons();
-    record.source = result.tally.main_source();
-    record.server = result.tally.main_server();
+fn fill(record: &mut FileRecord, tally: &FileTally, lines: Lines, is_text: bool) {
+    record.records = lines.events;
+    record.rejected = lines.rejected;
+    record.headers = lines.headers;
+    record.blanks = lines.blanks;
+    record.lines = if is_text { lines.total() } else { 0 };
+    record.first = tally.span.map(|span| span.0);
+    record.last = tally.span.map(|span| span.1);
+    record.reasons = tally.reasons();
+    record.source = tally.main_source();
+    record.server = tally.main_server();
 }

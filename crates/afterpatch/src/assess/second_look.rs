@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
-use detect::observe::{FileFacts, Join, JoinObserver, Tally};
+use detect::observe::{FileFacts, FileTally, Join, JoinObserver, Tally};
 use evidence::{Inventory, kind, place};
 use formats::text::encoding::{Encoding, decode_utf16};
 use model::Utc;
@@ -34,7 +34,7 @@ pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &
         .filter(|(_, file)| times.iter().any(|time| may_hold(&file.record, *time)))
         .map(|(index, _)| index)
         .collect();
-    let read = |parser: &mut Parser, block: &formats::block::Block<'_>, facts: &FileFacts| {
+    let read = |parser: &mut Parser, block: &formats::block::Block<'_>, facts: &FileFacts, _: u64| {
         let mut observer = JoinObserver::new(&join, facts);
         let lines = parser.read(block, &mut observer);
         (observer.finish(), lines)
@@ -82,12 +82,12 @@ fn may_hold(file: &FileRecord, time: Option<(Utc, Utc)>) -> bool {
 }
 
 fn search(
-    pool: &Pool<'_>,
+    pool: &Pool<'_, FileTally>,
     join: &Join,
     inventory: &Inventory,
     index: usize,
     file: &Accounted,
-) -> Option<detect::observe::FileTally> {
+) -> Option<FileTally> {
     let opened = inventory.open(inventory.inputs.get(index)?).ok()?;
     let mut stream = opened.stream;
     let mut head = Vec::new();
@@ -96,7 +96,8 @@ fn search(
     let text = if encoding.is_utf16() { decode_utf16(&head, encoding == Encoding::Utf16Be) } else { head.clone() };
     let on_server = place::place(&file.record.path).on_server;
     let mut parser = Parser::of(file.record.kind, &on_server, &text)?;
-    let shared = Pool::open(FileFacts { file: u32::try_from(index).unwrap_or(u32::MAX), on_server });
+    let file = u32::try_from(index).unwrap_or(u32::MAX);
+    let shared = Pool::open(FileFacts { file, on_server, ..FileFacts::default() });
     let mut blocks = Blocks::new(&mut stream, &head, encoding);
     while let Ok(Some(block)) = blocks.next() {
         if pool.is_interrupted() {
@@ -105,7 +106,7 @@ fn search(
         let before = join.is_in(&block.bytes).then(|| parser.clone());
         parser.advance(&block.bytes);
         if let Some(before) = before {
-            pool.submit(&shared, before, block);
+            pool.submit(&shared, before, 0, block);
         }
     }
     Some(pool.close(&shared).0)
