@@ -1,5 +1,6 @@
 //! The command line. No other module sees it raw: each verb gets its options as a struct.
 
+mod hunt;
 mod packs;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use model::assessment::Verdict;
 
 use crate::exit::{Exit, Failure};
 
+pub use hunt::{HuntFormat, HuntOptions};
 pub use packs::{
     CheckOptions, ExplainOptions, ImportOptions, KeygenOptions, ListOptions, Listing, PackOptions, PackOptionsOfFile,
     PacksOptions, PacksVerb, PasswordOptions, ShowOptions, SignOptions, TestOptions, VerifyOptions,
@@ -47,6 +49,7 @@ pub struct ConsoleOptions {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     Assess(AssessOptions),
+    Hunt(HuntOptions),
     Advise(AdviseOptions),
     Explain(ExplainOptions),
     Packs(PacksOptions),
@@ -273,14 +276,19 @@ impl AssessOptions {
     /// # Errors
     /// When no time lies between `--from` and `--to`.
     pub fn refuse_contradictions(&self) -> Result<(), Failure> {
-        match (self.from, self.to) {
-            (Some(from), Some(to)) if from >= to => Err(Failure::new(
-                Exit::Usage,
-                format!("no record can be from {from} on and before {to}: --from must lie before --to"),
-            )
-            .hint("exchange the two, or leave one out")),
-            _ => Ok(()),
-        }
+        refuse_empty_range(self.from, self.to)
+    }
+}
+
+/// Refuses a range in which no time lies.
+fn refuse_empty_range(from: Option<model::Utc>, to: Option<model::Utc>) -> Result<(), Failure> {
+    match (from, to) {
+        (Some(from), Some(to)) if from >= to => Err(Failure::new(
+            Exit::Usage,
+            format!("no record can be from {from} on and before {to}: --from must lie before --to"),
+        )
+        .hint("exchange the two, or leave one out")),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The terminal: results on standard output, talk on standard error, colour and progress only where a person looks.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use report::hostile::ForTerminal;
 
@@ -38,6 +38,11 @@ impl Console {
         let mut out = io::stdout().lock();
         // A closed pipe is the reader's wish.
         _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// For results that come bit by bit. An error is for the writer to judge: a closed pipe is the reader's wish.
+    pub fn stream(&self) -> impl Write + Send + use<> {
+        BufWriter::new(io::stdout())
     }
 
     /// Talk. Anything from the evidence in it must have gone through [`ForTerminal`].

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 /// Exit status of every verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Done; for `assess`: nothing at or above `--fail-on`.
+    /// Done; for `assess` and `hunt`: nothing at or above `--fail-on`.
     Done,
-    /// `assess`: the verdict is at or above `--fail-on`.
+    /// `assess`: the verdict is at or above `--fail-on`; `hunt`: a hit is.
     Found,
     /// The arguments do not fit.
     Usage,

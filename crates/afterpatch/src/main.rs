@@ -11,6 +11,7 @@ mod console;
 mod demo;
 mod exit;
 mod explain;
+mod hunt;
 mod manual;
 mod packs;
 mod page;
@@ -25,6 +26,7 @@ fn main() -> std::process::ExitCode {
     let console = console::Console::new(&arguments.console);
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match arguments.verb {
         cli::Verb::Assess(options) => assess::run(&options, &console),
+        cli::Verb::Hunt(options) => hunt::run(&options, &console),
         cli::Verb::Advise(options) => advise::run(&options, &console),
         cli::Verb::Explain(options) => explain::run(&options, &console),
         cli::Verb::Packs(options) => packs::run(&options, &console),

@@ -41,7 +41,11 @@ pub fn write(assessment: &Assessment, mut out: impl io::Write) -> io::Result<()>
 }
 
 /// One value on one line, without the line feed.
-pub(crate) fn line(value: &impl Serialize) -> String {
+///
+/// # Panics
+/// When a map has keys that are no text.
+#[must_use]
+pub fn line(value: &impl Serialize) -> String {
     escape_hidden(&serde_json::to_string(value).expect("a line has only text as keys"))
 }
 

@@ -220,7 +220,8 @@ fn bare_row<'a>(
 }
 
 /// Always six digits and `+00:00`: importers that guess the format from the first row stay right for the last.
-fn datetime(time: Utc) -> String {
+#[must_use]
+pub fn datetime(time: Utc) -> String {
     let micros = time.0.rem_euclid(1_000_000);
     let seconds = Utc(time.0 - micros).to_string();
     format!("{}.{micros:06}+00:00", seconds.trim_end_matches('Z'))

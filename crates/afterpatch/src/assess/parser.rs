@@ -88,3 +88,67 @@ fn read_chunks(block: &Block<'_>, header: usize, sink: &mut dyn Sink) -> Lines {
     }
     count
 }
+
+#[cfg(test)]
+mod tests {
+    use formats::block::{Block, Lines};
+    use formats::text::encoding::Encoding;
+    use model::file::Kind;
+    use model::{Reject, Row, Sink, WindowsEvent};
+
+    use super::Parser;
+    use crate::assess::blocks::Cut;
+
+    #[derive(Default, Debug, PartialEq)]
+    struct Rejects(Vec<Reject>);
+
+    impl Sink for Rejects {
+        fn row(&mut self, _: &Row<'_>) {}
+        fn event(&mut self, _: &WindowsEvent<'_>) {}
+        fn reject(&mut self, reject: Reject) {
+            self.0.push(reject);
+        }
+    }
+
+    fn in_blocks(log: &[u8]) -> (Lines, Rejects) {
+        let (head, tail) = log.split_at(log.len().min(4_096));
+        let mut parser = Parser::of(Kind::Evtx, "", head).unwrap();
+        let mut cut = Cut::new(&parser, tail, head, Encoding::Utf8);
+        let (mut lines, mut rejects) = (Lines::default(), Rejects::default());
+        while let Some(block) = cut.next().unwrap() {
+            let here = Block { bytes: &block.bytes, offset: block.offset, first_line: block.first_line };
+            lines += parser.clone().read(&here, &mut rejects);
+            parser.advance(&block.bytes);
+        }
+        (lines, rejects)
+    }
+
+    /// Chunks that are empty, damaged, or no chunks: each is counted, and each reject has its place.
+    #[test]
+    fn in_blocks_an_event_log_reads_as_in_one_piece() {
+        let chunk = |number: u8| {
+            let mut chunk = vec![0; formats::evtx::CHUNK_BYTES];
+            match number % 3 {
+                0 => {}
+                1 => chunk[..8].copy_from_slice(b"ElfChnk\0"),
+                _ => chunk.fill(number),
+            }
+            chunk
+        };
+        let header = |magic: &[u8]| [magic, &vec![0; 4_096 - magic.len()]].concat();
+        for begin in [header(b"ElfFile\0"), header(b"ElfChnk\0")[..0].to_vec()] {
+            for (chunks, cut_off) in [(0, 0), (1, 0), (32, 0), (32, 9), (33, 1), (70, 65_000)] {
+                let mut log = begin.clone();
+                // A carved log begins with what is a chunk by its first bytes.
+                (1..=chunks).for_each(|number| log.extend(chunk(number)));
+                log.truncate(log.len() - cut_off);
+                let mut rejects = Rejects::default();
+                let (lines, outcome) = formats::evtx::read(&mut &log[..], &mut rejects);
+                outcome.unwrap();
+                assert_eq!(in_blocks(&log), (lines, rejects), "{chunks} chunks less {cut_off}");
+            }
+        }
+        let cut_in_header = &header(b"ElfFile\0")[..100];
+        assert_eq!(in_blocks(cut_in_header).0, Lines { rejected: 1, ..Lines::default() });
+    }
+}

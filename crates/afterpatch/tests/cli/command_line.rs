@@ -9,7 +9,7 @@ use crate::program::{afterpatch, afterpatch_with, assess_with, text};
 use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
-const VERBS: [(&str, &[&str]); 16] = [
+const VERBS: [(&str, &[&str]); 17] = [
     (
         "assess",
         &[
@@ -25,6 +25,29 @@ const VERBS: [(&str, &[&str]); 16] = [
             "--add-packs",
             "--require-signature",
             "--server",
+            "--quiet",
+            "-q",
+            "--no-color",
+        ],
+    ),
+    (
+        "hunt",
+        &[
+            "EVIDENCE",
+            "--sigma",
+            "--packs",
+            "--add-packs",
+            "--require-signature",
+            "--no-packs",
+            "--format",
+            "--output",
+            "-o",
+            "--level",
+            "--from",
+            "--to",
+            "--threads",
+            "--rule-cost",
+            "--fail-on",
             "--quiet",
             "-q",
             "--no-color",

@@ -242,3 +242,39 @@ fn arguments_obey_nobody() {
     assert_eq!(outcome.status, 3);
     assert!(!outcome.stderr.chars().any(is_active), "{:?}", outcome.stderr);
 }
+
+#[test]
+fn hits_obey_nobody() {
+    let tree = hostile_tree();
+    let hunt = |format: &str| {
+        let outcome = afterpatch(&["hunt", crate::program::text(tree.path()), "--format", format]);
+        assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+        assert!(!outcome.stderr.chars().any(is_active), "{format}: {:?}", outcome.stderr);
+        outcome.stdout
+    };
+    for format in ["table", "jsonl", "timesketch"] {
+        let text = hunt(format);
+        let active: Vec<char> = text.chars().filter(|c| is_active(*c)).collect();
+        assert!(active.is_empty(), "{format}: {active:?}");
+    }
+    let jsonl = hunt("jsonl");
+    let agents: Vec<String> = jsonl
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .filter_map(|hit| hit["fields"]["UserAgent"].as_str().map(str::to_owned))
+        .collect();
+    // Nothing of what was sent is lost.
+    for payload in PAYLOADS {
+        assert!(agents.iter().any(|agent| agent == payload), "{payload:?}");
+    }
+    let rows = cells(&hunt("csv"));
+    assert!(rows.len() > 30);
+    for row in &rows {
+        assert_eq!(row.len(), rows[0].len(), "{row:?}");
+        for part in row.iter().flat_map(|cell| cell.split(';')) {
+            let first = part.trim_start_matches([' ', '"', '\u{a0}']).chars().next();
+            assert!(!matches!(first, Some('=' | '+' | '-' | '@')), "{row:?}");
+        }
+        assert!(!row.iter().any(|cell| cell.chars().any(|c| is_active(c) || c == '\n')), "{row:?}");
+    }
+}

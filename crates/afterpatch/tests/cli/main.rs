@@ -16,6 +16,7 @@ mod contract;
 mod exit_status;
 mod explain;
 mod hostile_text;
+mod hunt;
 mod logs;
 mod missing_artefacts;
 mod packs;

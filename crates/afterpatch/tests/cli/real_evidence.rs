@@ -193,3 +193,37 @@ fn setup_logs_tell_the_history_of_builds() {
     }
     assert_eq!(assessed.json["totals"]["rejected"], 0, "{}", assessed.json["gaps"]);
 }
+
+/// The first event log with records of an archive.
+fn event_log(archive: &Path) -> Vec<u8> {
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(archive).expect("an archive")).expect("an archive");
+    (0..archive.len())
+        .map(|at| {
+            let mut log = Vec::new();
+            std::io::Read::read_to_end(&mut archive.by_index(at).expect("a member"), &mut log).expect("its bytes");
+            log
+        })
+        .find(|log| log.starts_with(b"ElfFile\0") && log.len() > 4_096 + 65_536)
+        .expect("an event log")
+}
+
+/// Chunks stand for themselves: one log, its chunks many times over, is read in several blocks.
+#[test]
+fn a_long_event_log_gives_the_same_whatever_the_threads() {
+    let Some(folder) = set("evtx") else { return };
+    let log = event_log(&folder.join("sbousseaden.zip"));
+    let (header, chunks) = log.split_at(4_096);
+    let tree = crate::trees::Tree::empty();
+    tree.put(
+        "EXC01/C/Windows/System32/winevt/Logs/x.evtx",
+        [header, &chunks.repeat((6 << 20) / chunks.len())].concat(),
+    );
+    let [one, many] = ["1", "4"].map(|threads| assess_with(&[tree.path()], &["--threads", threads]));
+    assert!(one.file("manifest.jsonl") == many.file("manifest.jsonl"));
+    assert!(one.file("assessment.json") == many.file("assessment.json"));
+    assert!(number(&one.manifest()[0]["records"]) > 1_000, "{}", one.text("manifest.jsonl"));
+    let hunt = |threads: &str| {
+        crate::program::afterpatch(&["hunt", crate::program::text(tree.path()), "--threads", threads]).stdout
+    };
+    assert_eq!(hunt("1"), hunt("4"));
+}

@@ -1,0 +1,280 @@
+//! What a hunt counts: hits by rule and host, records by source, whose the hosts are.
+//!
+//! Everything adds up regardless of order and stays small, whatever the evidence holds.
+
+use std::collections::BTreeMap;
+
+use detect::observe::{Bounded, FileFacts, FileTally, Merge, Tally};
+use detect::plan::RuleIndex;
+use model::Utc;
+
+use super::level::Level;
+
+/// Pairs of rule and host that are told apart.
+const ROWS_MAX: usize = 50_000;
+/// Sources that are told apart.
+const SOURCES_MAX: usize = 1_000;
+
+/// How often, from when until when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// How often.
+    pub hits: u64,
+    /// First and last; `None` where no hit has a time.
+    pub span: Option<(Utc, Utc)>,
+}
+
+impl Merge for Count {
+    fn merge(&mut self, other: Self) {
+        self.hits += other.hits;
+        self.span = match (self.span, other.span) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, other) => one.or(other),
+        };
+    }
+}
+
+/// What a stretch of a file told.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Counts, times, rejects.
+    pub file: FileTally,
+    pub hits: Hits,
+}
+
+/// Hits, by rule and host and by level.
+#[derive(Debug)]
+pub struct Hits {
+    rows: Bounded<Count>,
+    levels: [u64; Level::ALL.len()],
+    /// Hits that the format cannot hold.
+    left_out: u64,
+}
+
+impl Default for Hits {
+    fn default() -> Self {
+        Self { rows: Bounded::new(ROWS_MAX), levels: Default::default(), left_out: 0 }
+    }
+}
+
+/// Whose a hit is: what the record names, else the folder that files of one host share.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    Named(&'a str),
+    Folder(&'a str),
+}
+
+/// Rule, kind, name: so that rules stay together.
+fn key(rule: RuleIndex, whose: Whose<'_>) -> Vec<u8> {
+    let (kind, name) = match whose {
+        Whose::Named(name) => (0, name),
+        Whose::Folder(folder) => (1, folder),
+    };
+    let mut key = rule.0.to_be_bytes().to_vec();
+    key.push(kind);
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+fn parts(key: &[u8]) -> Option<(RuleIndex, Whose<'_>)> {
+    let (rule, rest) = key.split_first_chunk::<4>()?;
+    let (kind, name) = rest.split_first()?;
+    let name = std::str::from_utf8(name).ok()?;
+    let whose = if *kind == 0 { Whose::Named(name) } else { Whose::Folder(name) };
+    Some((RuleIndex(u32::from_be_bytes(*rule)), whose))
+}
+
+impl Hits {
+    /// Counts a hit; `server` is what the record names.
+    pub fn count(&mut self, rule: RuleIndex, level: Level, server: Option<&str>, time: Option<Utc>) {
+        let whose = server.map_or(Whose::Folder(""), Whose::Named);
+        self.rows.slot(&key(rule, whose)).merge(Count { hits: 1, span: time.map(|time| (time, time)) });
+        if let Some(hits) = self.levels.get_mut(level.at()) {
+            *hits += 1;
+        }
+    }
+
+    /// Counts a hit that the format cannot hold.
+    pub fn leave_out(&mut self) {
+        self.left_out += 1;
+    }
+
+    /// Puts the folder of their file in where records named nobody.
+    fn of_folder(self, folder: &str) -> Self {
+        let mut rows: Bounded<Count> = Bounded::new(ROWS_MAX);
+        let (entries, rest) = self.rows.into_parts();
+        for (key, count) in entries {
+            match parts(&key) {
+                Some((rule, Whose::Folder(_))) => {
+                    rows.slot(&self::key(rule, Whose::Folder(folder))).merge(count);
+                }
+                _ => rows.slot(&key).merge(count),
+            }
+        }
+        rows.pass_over(rest);
+        Self { rows, ..self }
+    }
+}
+
+impl Merge for Hits {
+    fn merge(&mut self, other: Self) {
+        self.rows.merge(other.rows);
+        self.levels.iter_mut().zip(other.levels).for_each(|(mine, theirs)| *mine += theirs);
+        self.left_out += other.left_out;
+    }
+}
+
+impl Merge for Told {
+    fn merge(&mut self, other: Self) {
+        self.file.merge(other.file);
+        self.hits.merge(other.hits);
+    }
+}
+
+/// All files together.
+#[derive(Debug)]
+pub struct Totals {
+    hosts: Tally,
+    hits: Hits,
+    sources: Bounded<Count>,
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        Self { hosts: Tally::default(), hits: Hits::default(), sources: Bounded::new(SOURCES_MAX) }
+    }
+}
+
+/// One rule on one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The rule.
+    pub rule: RuleIndex,
+    /// The server; where nothing names it, the word for that.
+    pub host: String,
+    /// The hits.
+    pub count: Count,
+}
+
+/// What the end screen shows.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// By rule, then host.
+    pub rows: Vec<Row>,
+    /// Hits of rules and hosts beyond what is told apart.
+    pub other_hits: u64,
+    /// Hits by level, from the lowest.
+    pub levels: [u64; Level::ALL.len()],
+    /// Hits that the format cannot hold.
+    pub left_out: u64,
+    /// Records by source, most first.
+    pub sources: Vec<(String, u64)>,
+}
+
+impl Totals {
+    /// Adds what a file told.
+    pub fn add(&mut self, folder: &str, facts: &FileFacts, told: Told) {
+        for (source, records) in told.file.sources() {
+            self.sources.slot(source.as_bytes()).hits += records;
+        }
+        self.hosts.add(folder, facts.suggested.as_deref(), told.file);
+        self.hits.merge(told.hits.of_folder(folder));
+    }
+
+    /// Ends the count: hits in records that name nobody go to the host of their folder.
+    pub fn end(self) -> Counted {
+        let (entries, rest) = self.hits.rows.into_parts();
+        let mut rows: BTreeMap<(u32, String), Count> = BTreeMap::new();
+        for (key, count) in &entries {
+            let Some((rule, whose)) = parts(key) else { continue };
+            let host = match whose {
+                Whose::Named(name) => name.to_owned(),
+                Whose::Folder(folder) => self.hosts.owner(folder, None),
+            };
+            rows.entry((rule.0, host)).or_default().merge(*count);
+        }
+        let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
+        let (sources, _) = self.sources.into_parts();
+        let mut sources: Vec<(String, u64)> = sources.iter().map(|(key, count)| (text(key), count.hits)).collect();
+        sources.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+        let row = |((rule, host), count)| Row { rule: RuleIndex(rule), host, count };
+        Counted {
+            rows: rows.into_iter().map(row).collect(),
+            other_hits: rest.map_or(0, |count| count.hits),
+            levels: self.hits.levels,
+            left_out: self.hits.left_out,
+            sources,
+        }
+    }
+}
+
+impl Counted {
+    /// All hits.
+    pub fn hits(&self) -> u64 {
+        self.levels.iter().sum()
+    }
+
+    /// Is there a hit of this level or above?
+    pub fn reach(&self, level: Level) -> bool {
+        self.levels.iter().skip(level.at()).any(|hits| *hits > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Count, Counted, FileFacts, Level, Merge, RuleIndex, Told, Totals, Utc};
+
+    fn told(hits: &[(u32, Option<&str>, i64)]) -> Told {
+        let mut told = Told::default();
+        for (rule, server, time) in hits {
+            told.hits.count(RuleIndex(*rule), Level::High, *server, Some(Utc(*time)));
+            told.file.server(*server).named_by_exchange += u64::from(server.is_some());
+        }
+        told
+    }
+
+    fn rows(counted: &Counted) -> Vec<(u32, &str, u64)> {
+        counted.rows.iter().map(|row| (row.rule.0, row.host.as_str(), row.count.hits)).collect()
+    }
+
+    #[test]
+    fn who_is_named_by_another_log_of_the_folder_owns_the_nameless() {
+        let mut totals = Totals::default();
+        totals.add("a", &FileFacts::default(), told(&[(1, None, 5), (0, None, 7)]));
+        totals.add("a", &FileFacts::default(), told(&[(1, Some("EXC01"), 3)]));
+        totals.add("b", &FileFacts::default(), told(&[(1, None, 9)]));
+        let counted = totals.end();
+        assert_eq!(rows(&counted), [(0, "EXC01", 1), (1, "EXC01", 2), (1, "UNKNOWN", 1)]);
+        let both = Count { hits: 2, span: Some((Utc(3), Utc(5))) };
+        assert_eq!(counted.rows[1].count, both);
+        assert_eq!((counted.hits(), counted.reach(Level::High), counted.reach(Level::Critical)), (4, true, false));
+    }
+
+    #[test]
+    fn order_does_not_matter() {
+        let files = [told(&[(1, Some("A"), 5)]), told(&[(1, Some("B"), 7), (1, Some("A"), 1)]), told(&[(0, None, 2)])];
+        let mut forward = Told::default();
+        for at in [0, 1, 2] {
+            forward.merge(told_again(&files, at));
+        }
+        let mut backward = Told::default();
+        for at in [2, 1, 0] {
+            backward.merge(told_again(&files, at));
+        }
+        let ended = [forward, backward].map(|told| {
+            let mut totals = Totals::default();
+            totals.add("x", &FileFacts::default(), told);
+            totals.end().rows
+        });
+        assert_eq!(ended[0], ended[1]);
+    }
+
+    fn told_again(files: &[Told], at: usize) -> Told {
+        let mut copy = Told::default();
+        let (entries, _) = files[at].hits.rows.clone().into_parts();
+        for (key, count) in entries {
+            copy.hits.rows.slot(&key).merge(count);
+        }
+        copy
+    }
+}
