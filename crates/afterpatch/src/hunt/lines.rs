@@ -63,6 +63,9 @@ pub struct RuleSaid {
     pub campaign: Option<String>,
     /// ATT&CK techniques.
     pub attack: Vec<String>,
+    /// It joins hits of others.
+    #[serde(skip)]
+    pub correlation: bool,
 }
 
 impl RuleSaid {
@@ -75,6 +78,7 @@ impl RuleSaid {
             uuid: None,
             campaign: facts.campaign.clone(),
             attack: facts.attack.clone(),
+            correlation: facts.correlation,
         }
     }
 }

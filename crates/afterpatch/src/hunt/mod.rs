@@ -67,7 +67,6 @@ pub fn run(options: &HuntOptions, console: &Console) -> Result<Exit, Failure> {
     let ended = Ended {
         counted: &counted,
         rules: &rules,
-        correlations: compiled.plan.rules().iter().filter(|facts| facts.correlation).count(),
         files: &files,
         level: options.level,
         incomplete: interrupt::came(),

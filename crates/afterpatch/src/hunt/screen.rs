@@ -31,8 +31,6 @@ pub struct Ended<'a> {
     pub counted: &'a Counted,
     /// The rules, by their numbers; those below the level asked for are left out.
     pub rules: &'a [Option<RuleSaid>],
-    /// Correlations, which do not run.
-    pub correlations: usize,
     /// Every input.
     pub files: &'a [FileRecord],
     /// The level asked for.
@@ -184,18 +182,18 @@ impl Ended<'_> {
     }
 
     fn ran(&self) -> String {
-        let ran = self.rules.iter().flatten().count();
+        let (correlations, ran): (Vec<_>, Vec<_>) = self.rules.iter().flatten().partition(|rule| rule.correlation);
         let below = match self.level {
             Level::Informational => String::new(),
             level => format!(" of level {} or above", level.word()),
         };
-        let correlations = match self.correlations {
+        let correlations = match correlations.len() {
             0 => String::new(),
             correlations => {
                 format!("; {} not: a hunt joins no hits", count(correlations as u64, "correlation", "correlations"))
             }
         };
-        format!("{} ran{below}{correlations}", count(ran as u64, "rule", "rules"))
+        format!("{} ran{below}{correlations}", count(ran.len() as u64, "rule", "rules"))
     }
 
     fn hits(&self) -> String {

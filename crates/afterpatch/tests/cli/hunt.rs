@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -276,6 +277,33 @@ fn a_reader_that_has_enough_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("the program ends");
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+/// Nobody reads on before the signal is sent, so the program still has most of its hits to write.
+#[cfg(unix)]
+#[test]
+fn interrupted_it_ends_with_what_is_there_and_says_so() {
+    let tree = long_log(1);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_afterpatch"))
+        .args(["hunt", text(tree.path()), "--format", "jsonl", "--threads", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut hits = BufReader::new(child.stdout.take().expect("its standard output"));
+    let mut first = String::new();
+    hits.read_line(&mut first).expect("a hit");
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    let rest: Vec<String> = hits.lines().collect::<Result<_, _>>().expect("text");
+    let output = child.wait_with_output().expect("the program ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("interrupted") && said.contains("not read to"), "{said}");
+    assert!(!rest.is_empty() && rest.len() < 30_000, "{}", rest.len());
+    for line in [&first].into_iter().chain(&rest) {
+        serde_json::from_str::<Value>(line).expect("whole lines");
+    }
 }
 
 #[test]
