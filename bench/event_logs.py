@@ -5,13 +5,15 @@
 
 CACHE/base gets every log as a file of its own, CACHE/one/one.evtx the chunks of all of them behind one another, again and
 again until the size is reached, as one sound log: record ids ascend, the slack behind the records is zero, and header,
-chunk count and checksums are right. The evidence folder is that of the tests: AFTERPATCH_EVIDENCE.
+chunk count and checksums are right. CACHE/round/round.evtx is one such round, CACHE/single/single.evtx the smallest chunk.
+CACHE/logs.json says how many records each has. The evidence folder is that of the tests: AFTERPATCH_EVIDENCE.
 
 Only ids in headers are changed. The EventRecordID inside a record keeps its old value, so hits over one.evtx are counted,
 and compared one by one over base. Format: Joachim Metz, "Windows XML Event Log (EVTX) format" (libevtx).
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -101,7 +103,7 @@ def chunks_of(logs: list[Path]) -> list[Chunk]:
 def make_one(chunks: list[Chunk], target: Path, size: int) -> tuple[int, int]:
     """All chunks again and again until the size is reached; how often, and how many records."""
     round_bytes = len(chunks) * CHUNK
-    rounds = -(-(size - FILE_HEADER) // round_bytes)
+    rounds = max(1, -(-(size - FILE_HEADER) // round_bytes))
     if rounds * len(chunks) > CHUNKS_MAX:
         sys.exit(f"a log has no more than {CHUNKS_MAX} chunks, about 4.2 GB")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -134,11 +136,14 @@ def main() -> None:
         parser.error("set AFTERPATCH_EVIDENCE to the folder with evtx/*.zip")
     logs = make_base(Path(options.evidence), options.cache / "base")
     chunks = chunks_of(logs)
-    records = sum(len(chunk.records) for chunk in chunks)
-    one = options.cache / "one/one.evtx"
-    rounds, total = make_one(chunks, one, options.size)
-    print(f"base: {len(logs)} logs, {sum(log.stat().st_size for log in logs):,} bytes, {records:,} records in {len(chunks):,} chunks")
-    print(f"one: {one.stat().st_size:,} bytes, {total:,} records, {rounds} times {records:,}")
+    smallest = min(chunks, key=lambda chunk: len(chunk.records))
+    records = {"base": sum(len(chunk.records) for chunk in chunks)}
+    for name, parts, size in (("one", chunks, options.size), ("round", chunks, 1), ("single", [smallest], 1)):
+        log = options.cache / name / f"{name}.evtx"
+        rounds, records[name] = make_one(parts, log, size)
+        print(f"{name}: {log.stat().st_size:,} bytes, {records[name]:,} records, {rounds} times {len(parts):,} chunks")
+    print(f"base: {len(logs)} logs, {sum(log.stat().st_size for log in logs):,} bytes, {records['base']:,} records")
+    (options.cache / "logs.json").write_text(json.dumps(records))
 
 
 if __name__ == "__main__":

