@@ -60,8 +60,8 @@ pub enum Verb {
 
 /// Read evidence and answer: open, hit, since when, how, what is left, is it over
 ///
-/// Writes assessment.json, report.html, timeline.csv, timeline.jsonl and manifest.jsonl. Evidence is only read; nothing
-/// is written beside it and nothing leaves this machine.
+/// Writes assessment.json, report.html, timeline.csv, timeline.jsonl and manifest.jsonl, with --sigma also rules.csv.
+/// Evidence is only read; nothing is written beside it and nothing leaves this machine.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit status:
@@ -101,6 +101,9 @@ pub struct AssessOptions {
     pub fail_on: FailOn,
     #[command(flatten)]
     pub packs: PackOptions,
+    /// A folder with Sigma rules of others, such as a checkout of SigmaHQ; what they hit is background (can be repeated)
+    #[arg(long, value_name = "DIR")]
+    pub sigma: Vec<PathBuf>,
     /// Name of the server, for evidence that names none
     #[arg(long, value_name = "NAME", value_parser = server)]
     pub server: Option<String>,
@@ -267,6 +270,7 @@ impl AssessOptions {
             threads: None,
             fail_on: FailOn::Never,
             packs: PackOptions::default(),
+            sigma: Vec::new(),
             server: None,
         }
     }

@@ -15,6 +15,7 @@ mod hunt;
 mod manual;
 mod packs;
 mod page;
+mod sigma;
 
 use clap::Parser;
 

@@ -112,6 +112,11 @@ fn describe(
             indicator: false,
             group: None,
             correlation: false,
+            level: None,
+            uuid: None,
+            status: None,
+            tags: Vec::new(),
+            set: None,
         });
     }
     (facts, rules)

@@ -105,6 +105,7 @@ pub(crate) fn settle_redirected(seen: &mut [Seen]) {
 /// Mail on its way that a rule or a setting sent on.
 fn is_tracked(one: &Seen) -> bool {
     one.family == Family::MessageTracking
+        && !one.foreign
         && one.proves() == Proves::Context
         && one.finding.attack.iter().any(|known| known.starts_with("T1114.003"))
 }
@@ -114,6 +115,7 @@ fn is_setting(one: &Seen) -> bool {
     let technique = |known: &str| matches!(known, "T1114.003" | "T1098.002" | "T1098.003");
     one.proves() == Proves::Context
         && !one.indicator
+        && !one.foreign
         && matches!(one.family, Family::Windows | Family::RpsCmdlet | Family::Audit | Family::EcpServer)
         && one.finding.attack.iter().any(|known| technique(known))
 }

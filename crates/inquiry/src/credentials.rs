@@ -327,6 +327,7 @@ fn seen(material: &Material<'_>, mut finding: model::assessment::Finding, record
         finding,
         family,
         indicator: false,
+        foreign: false,
         request_ids: Vec::new(),
         pages: Vec::new(),
         last_driven: None,

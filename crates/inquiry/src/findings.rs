@@ -34,6 +34,8 @@ pub(crate) struct Seen {
     pub(crate) family: Family,
     /// It comes from a list of indicators.
     pub(crate) indicator: bool,
+    /// It comes from a rule set of somebody else: background, whatever else is found.
+    pub(crate) foreign: bool,
     /// For joining logs.
     pub(crate) request_ids: Vec<String>,
     /// The web pages that it is about, by the name of [`paths::page_key`].
@@ -157,7 +159,16 @@ fn of_sighting(material: &Material<'_>, sighting: &Sighting) -> Option<Seen> {
     let request_ids = sighting.request_ids.iter().filter(|id| is_request_id(id)).map(|id| id.to_lowercase()).collect();
     let pages = pages_of(material.product, &finding, sighting.source.family);
     let family = sighting.source.family;
-    Some(Seen { finding, family, indicator: rule.indicator, request_ids, pages, last_driven: None, follows: None })
+    Some(Seen {
+        finding,
+        family,
+        indicator: rule.indicator,
+        foreign: rule.set.is_some(),
+        request_ids,
+        pages,
+        last_driven: None,
+        follows: None,
+    })
 }
 
 /// The pages that a finding is about. Requests that open the door name pages that mean nothing; the others name the
@@ -233,6 +244,7 @@ fn of_file(material: &Material<'_>, file: &FileSeen, told: &BTreeSet<String>) ->
         finding,
         family: Family::File,
         indicator: false,
+        foreign: false,
         request_ids: Vec::new(),
         pages: vec![key],
         last_driven: None,

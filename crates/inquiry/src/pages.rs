@@ -277,6 +277,7 @@ fn own_seen(finding: model::assessment::Finding, pages: Vec<String>) -> Seen {
         finding,
         family: model::Family::Iis,
         indicator: false,
+        foreign: false,
         request_ids: Vec::new(),
         pages,
         last_driven: None,

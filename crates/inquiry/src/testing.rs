@@ -287,6 +287,11 @@ impl Builder {
             indicator: false,
             group: None,
             correlation: false,
+            level: None,
+            uuid: None,
+            status: None,
+            tags: Vec::new(),
+            set: None,
         });
         self.observations.rules.len() - 1
     }

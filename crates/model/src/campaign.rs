@@ -131,6 +131,36 @@ pub enum Proves {
     Theft,
 }
 
+/// How much a hit of a rule weighs, as its author says (Sigma, attribute `level`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Worth knowing.
+    Informational,
+    /// Often benign.
+    Low,
+    /// Look at it.
+    Medium,
+    /// Look at it soon.
+    High,
+    /// Look at it now.
+    Critical,
+}
+
+impl Level {
+    /// The word of the specification.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// A rule as a reader of the report meets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleFacts {
@@ -158,4 +188,23 @@ pub struct RuleFacts {
     pub group: Option<String>,
     /// The hit stands for several rules in order (a Sigma correlation).
     pub correlation: bool,
+    /// How much a hit weighs, if the rule says so.
+    pub level: Option<Level>,
+    /// The `id` attribute of the rule.
+    pub uuid: Option<String>,
+    /// The `status` attribute: `stable`, `test`, `experimental`, `deprecated`, `unsupported`.
+    pub status: Option<String>,
+    /// Tags as they are written.
+    pub tags: Vec<String>,
+    /// The rule set of somebody else that it is of, and its file there; `None` for rules of packs.
+    pub set: Option<RuleSource>,
+}
+
+/// Where a rule of somebody else stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSource {
+    /// Name of the rule set.
+    pub name: String,
+    /// Path of the file in it.
+    pub file: String,
 }

@@ -29,7 +29,7 @@ use report::hostile::ForTerminal;
 use crate::cli::{AssessOptions, Format, PackOptions};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use crate::packs;
+use crate::{packs, sigma};
 use parser::Parser;
 use reading::{Accounted, Pass};
 
@@ -38,7 +38,7 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
-    let mut compiled = compile(&options.packs, console)?;
+    let mut compiled = compile(&options.packs, &options.sigma, console)?;
     outputs::prepare(&options.output)?;
     interrupt::listen();
     let threads =
@@ -55,7 +55,8 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     compiled.refusals.extend(cut_short);
     whole_records::complete(&mut observations, &inventory, &accounted);
     let assessment = inquiry::assess(&observations, &judging(options, &compiled));
-    outputs::write(&options.output, &options.evidence, &assessment, &observations.files)?;
+    let rules = (!options.sigma.is_empty()).then(|| sigma::csv(&compiled));
+    outputs::write(&options.output, &options.evidence, &assessment, &observations.files, rules.as_deref())?;
     show(&assessment, options, console);
     Ok(exit(&assessment, options))
 }
@@ -64,7 +65,7 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
 pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Option<Build>)>, Failure> {
     let options = AssessOptions::reading(evidence);
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
-    let compiled = compile(&options.packs, console)?;
+    let compiled = compile(&options.packs, &[], console)?;
     interrupt::listen();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (observations, ..) = observe(&inventory, &compiled.plan, &options, threads, console);
@@ -92,10 +93,12 @@ IIS logs (u_ex*.log), Windows event logs (.evtx, JSON lines), ExchangeSetup.log,
 
 /// Compiles the packs; a rule that does not load ends the run before it can be silent. Only in a folder of packs that
 /// stands in for the built-in ones it is said, and the rest runs.
-pub fn compile(options: &PackOptions, console: &Console) -> Result<Compiled, Failure> {
+pub fn compile(options: &PackOptions, folders: &[PathBuf], console: &Console) -> Result<Compiled, Failure> {
+    packs::refuse_unsigned(options, folders)?;
     let opened = packs::load(options)?;
     let files: Vec<_> = opened.iter().map(|opened| opened.files.clone()).collect();
-    let compiled = Plan::compile(&files);
+    let sets = sigma::open(folders)?;
+    let compiled = Plan::compile_all(&files, &sets.sets);
     if compiled.plan.rules().is_empty() {
         return Err(Failure::new(Exit::Integrity, "no rule loaded: nothing could be found, so nothing is said")
             .hint("a folder of packs holds a folder per campaign with pack.toml and rules/*.yml"));
@@ -105,6 +108,12 @@ pub fn compile(options: &PackOptions, console: &Console) -> Result<Compiled, Fai
     }
     for refusal in &compiled.refusals {
         console.say(&format!("refused: {}: {}", ForTerminal(&refusal.rule), ForTerminal(&refusal.reason)));
+    }
+    if !folders.is_empty() {
+        let account = sigma::account(&sets, &compiled);
+        account.refuse_nothing()?;
+        account.screen().iter().for_each(|line| console.say(line));
+        console.say(&format!("  each of them with its outcome is in {}", sigma::RULES));
     }
     Ok(compiled)
 }

@@ -83,7 +83,7 @@ fn compile(options: &HuntOptions, console: &Console) -> Result<Compiled, Failure
         let message = format!("cannot load `{}`: this version runs the rules of packs only", set.display());
         return Err(Failure::new(Exit::Usage, message).hint("`afterpatch packs import` makes a pack of Sigma rules"));
     }
-    assess::compile(&options.packs, console)
+    assess::compile(&options.packs, &[], console)
 }
 
 /// What lines say of each rule; of those below the level nothing is said.

@@ -286,6 +286,14 @@ fn unfit(path: &Path, reason: &str) -> Failure {
     Failure::new(Exit::Integrity, format!("`{}` {reason}; nothing was loaded", path.display()))
 }
 
+/// Refuses a folder of rules where signatures are demanded.
+pub fn refuse_unsigned(options: &PackOptions, folders: &[PathBuf]) -> Result<(), Failure> {
+    match folders.first() {
+        Some(folder) if options.require_signature.is_some() => Err(unsigned_folder(folder)),
+        _ => Ok(()),
+    }
+}
+
 fn unsigned_folder(path: &Path) -> Failure {
     unfit(path, "is a folder, and signatures are demanded: a folder cannot be signed")
         .hint("make a pack file with `afterpatch packs pack`, sign it with `afterpatch packs sign`")

@@ -24,6 +24,7 @@ const VERBS: [(&str, &[&str]); 17] = [
             "--packs",
             "--add-packs",
             "--require-signature",
+            "--sigma",
             "--server",
             "--quiet",
             "-q",

@@ -23,6 +23,7 @@ mod packs;
 mod program;
 mod real_evidence;
 mod same_bytes;
+mod sigma;
 mod stories;
 mod told;
 mod trees;

@@ -63,6 +63,11 @@ impl Join {
             indicator: false,
             group: None,
             correlation: false,
+            level: None,
+            uuid: None,
+            status: None,
+            tags: Vec::new(),
+            set: None,
         }
     }
 }

@@ -8,6 +8,7 @@ mod campaign;
 pub mod cases;
 mod indicators;
 mod rules;
+mod ruleset;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -19,6 +20,9 @@ use sha2::{Digest, Sha256};
 pub(crate) use rules::proves as proves_of_word;
 
 pub use indicators::{Indicator, IndicatorKind};
+pub(crate) use rules::{level as level_of, stage_of_tactics, status as status_of, techniques as techniques_of};
+pub(crate) use ruleset::{Document, Glance, Written, product_of};
+pub use ruleset::{RULE_FILE_BYTES_MAX, RuleSet};
 
 /// Upper bound of one file of a pack, in bytes: room for as many indicators as are read.
 pub const FILE_BYTES_MAX: usize = 32 << 20;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::campaign::{Proves, RuleFacts, Stage};
+use model::campaign::{Level, Proves, RuleFacts, Stage};
 use rsigma_parser::parse_sigma_yaml;
 use serde::Serialize;
 
@@ -33,6 +33,9 @@ pub(super) fn read(pack: &Pack, file: &str, bytes: &[u8]) -> Result<WrittenRule,
                 false_positives: rule.falsepositives.clone(),
                 references: rule.references.clone(),
                 correlation: false,
+                level: rule.level.map(level),
+                status: rule.status.map(status),
+                uuid: rule.id.clone(),
                 ..facts(pack, id, &rule.title, &rule.tags)?
             },
             syntax: Syntax::Detection(Box::new(rule)),
@@ -46,6 +49,9 @@ pub(super) fn read(pack: &Pack, file: &str, bytes: &[u8]) -> Result<WrittenRule,
                 false_positives: rule.falsepositives.clone(),
                 references: rule.references.clone(),
                 correlation: true,
+                level: rule.level.map(level),
+                status: rule.status.map(status),
+                uuid: rule.id.clone(),
                 ..facts(pack, id, &rule.title, &rule.tags)?
             },
             syntax: Syntax::Correlation(Box::new(rule)),
@@ -72,11 +78,66 @@ fn facts(pack: &Pack, id: String, title: &str, tags: &[String]) -> Result<RuleFa
         indicator: false,
         group: None,
         correlation: false,
+        level: None,
+        uuid: None,
+        status: None,
+        tags: tags.to_vec(),
+        set: None,
     })
 }
 
+/// The level, in the words of the house.
+pub(crate) fn level(level: rsigma_parser::Level) -> Level {
+    use rsigma_parser::Level as Written;
+    match level {
+        Written::Informational => Level::Informational,
+        Written::Low => Level::Low,
+        Written::Medium => Level::Medium,
+        Written::High => Level::High,
+        Written::Critical => Level::Critical,
+    }
+}
+
+/// The word of a status.
+pub(crate) fn status(status: rsigma_parser::Status) -> String {
+    use rsigma_parser::Status as Written;
+    let word = match status {
+        Written::Stable => "stable",
+        Written::Test => "test",
+        Written::Experimental => "experimental",
+        Written::Deprecated => "deprecated",
+        Written::Unsupported => "unsupported",
+    };
+    word.to_owned()
+}
+
+/// The part of an attack that the first tactic among the tags is; a rule that names none is about control.
+///
+/// Source: Sigma specification 2.1.0, tags appendix (tactics of ATT&CK).
+pub(crate) fn stage_of_tactics(tags: &[String]) -> Stage {
+    let tactic = |tag: &String| {
+        let tactic = tag.to_ascii_lowercase().replace('_', "-");
+        Some(match tactic.strip_prefix("attack.")? {
+            "reconnaissance" | "resource-development" | "initial-access" => Stage::Access,
+            "persistence" => Stage::Foothold,
+            "execution"
+            | "command-and-control"
+            | "lateral-movement"
+            | "privilege-escalation"
+            | "defense-evasion"
+            | "stealth"
+            | "defense-impairment"
+            | "discovery" => Stage::Control,
+            "credential-access" | "collection" => Stage::Collection,
+            "exfiltration" | "impact" => Stage::Exfiltration,
+            _ => return None,
+        })
+    };
+    tags.iter().find_map(tactic).unwrap_or(Stage::Control)
+}
+
 /// `attack.t1190` as `T1190`; tactics and groups are left out.
-fn techniques(tags: &[String]) -> Vec<String> {
+pub(crate) fn techniques(tags: &[String]) -> Vec<String> {
     let technique = |tag: &String| {
         let name = tag.to_ascii_lowercase().strip_prefix("attack.t").map(str::to_owned)?;
         let number = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && name.len() >= 4;

@@ -7,12 +7,14 @@ mod events;
 mod files;
 mod filter;
 mod filters;
+mod foreign;
 mod indicators;
 mod members;
 mod patterns;
 mod routes;
 mod rows;
 pub mod scanner;
+mod sets;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,8 +27,9 @@ use model::{Family, Utc, WindowsEvent};
 use self::events::EventPlan;
 use self::files::FilePlan;
 use self::filters::Filters;
+use self::foreign::Shape;
 use self::routes::{Route, Scope};
-use crate::pack::{Indicator, IndicatorKind, Pack, PackFiles, Refusal, Syntax, WrittenRule};
+use crate::pack::{Indicator, IndicatorKind, Pack, PackFiles, Refusal, RuleSet, Syntax, WrittenRule};
 use crate::sigma::correlation::{Correlation, Correlations, Correlator, Known};
 use crate::sigma::{Detection, FieldId, FieldNames, Reason};
 use crate::yara::{self, Yara};
@@ -34,6 +37,7 @@ use crate::yara::{self, Yara};
 pub use self::files::FileFields;
 pub use self::indicators::Indicators;
 pub use self::rows::{Binding, RowPlan};
+pub use self::sets::{Outcome, RuleAccount};
 pub use crate::sigma::RuleIndex;
 
 /// Everything that is looked for.
@@ -109,12 +113,21 @@ pub struct Compiled {
     pub plan: Plan,
     /// What does not, by name.
     pub refusals: Vec<Refusal>,
+    /// What became of every document of the rule sets, by set and path.
+    pub accounts: Vec<RuleAccount>,
 }
 
 impl Plan {
     /// Compiles packs. What cannot be used exactly is refused by name, the rest runs.
     #[must_use]
     pub fn compile(packs: &[PackFiles]) -> Compiled {
+        Self::compile_all(packs, &[])
+    }
+
+    /// Compiles packs and rule sets of others. Rules of sets prove nothing, whatever their tags say; of several rules
+    /// with one id that of a pack counts, then that of the first set, then the first by path.
+    #[must_use]
+    pub fn compile_all(packs: &[PackFiles], sets: &[RuleSet]) -> Compiled {
         let mut compiler = Compiler::default();
         let mut sorted: Vec<&PackFiles> = packs.iter().collect();
         sorted.sort_by(|first, second| first.id.cmp(&second.id));
@@ -129,7 +142,7 @@ impl Plan {
             compiler.filters.read(files, &mut compiler.names, &mut compiler.refusals);
             read.extend(pack);
         }
-        compiler.compile(read)
+        compiler.compile(read, sets)
     }
 
     /// Facts of all rules, by [`RuleIndex`]: detections, then correlations, then one rule for each kind of indicator
@@ -145,7 +158,7 @@ impl Plan {
         &self.campaigns
     }
 
-    /// All packs, those without a campaign too.
+    /// All packs, those without a campaign too, and behind them the rule sets of others.
     #[must_use]
     pub fn packs(&self) -> &[PackIdentity] {
         &self.packs
@@ -296,7 +309,10 @@ struct Compiler {
     correlations: Correlations,
     filters: Filters,
     refusals: Vec<Refusal>,
-    uuids: BTreeSet<String>,
+    accounts: Vec<RuleAccount>,
+    sets: Vec<PackIdentity>,
+    /// Rules by their `id` attribute, in lower case.
+    uuids: BTreeMap<String, String>,
     /// Rules by pack and by each of their names.
     by_name: BTreeMap<(String, String), RuleIndex>,
     /// The rules that correlations join, by correlation.
@@ -304,7 +320,7 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn compile(mut self, packs: Vec<Pack>) -> Compiled {
+    fn compile(mut self, packs: Vec<Pack>, sets: &[RuleSet]) -> Compiled {
         for pack in &packs {
             for rule in &pack.rules {
                 let outcome = match &rule.syntax {
@@ -316,6 +332,7 @@ impl Compiler {
         }
         self.refusals.extend(self.filters.unused());
         self.add_correlations(&packs);
+        self.add_sets(sets);
         let indicators = self.indicators(&packs);
         let (yara, facts, refused) = yara::compile(&packs, self.next());
         self.rules.extend(facts.iter().map(|_| Rule::default()));
@@ -335,6 +352,13 @@ impl Compiler {
     ) -> Result<(), Reason> {
         self.check_names(pack, rule)?;
         let route = Route::of(&syntax.logsource)?;
+        // What is marked as somebody else's means what it means there.
+        let adapted = (pack.imported && route == Route::Rows(Family::Iis)).then(|| {
+            let mut adapted = syntax.clone();
+            foreign::adapt(&mut adapted.detection, Shape::Web).map(|()| adapted)
+        });
+        let adapted = adapted.transpose()?;
+        let syntax = adapted.as_ref().unwrap_or(syntax);
         let detection = self.filters.compile(&pack.id, &rule.facts.id, syntax, &mut self.names)?;
         let subject_field = rule.subject.as_deref().and_then(|subject| self.names.intern(subject));
         let index = self.push(pack, rule, Rule { subject_field, detection: Some(detection), ..Rule::default() });
@@ -386,20 +410,30 @@ impl Compiler {
         syntax: &rsigma_parser::CorrelationRule,
     ) -> Result<(), Reason> {
         self.check_names(pack, rule)?;
+        self.join(syntax, &|by_name, name| by_name.get(&(pack.id.clone(), name.to_owned())).copied())?;
+        let subject_field = rule.subject.as_deref().and_then(|subject| self.names.intern(subject));
+        self.push(pack, rule, Rule { subject_field, ..Rule::default() });
+        Ok(())
+    }
+
+    /// Compiles a correlation as the rule that is added next. `find` knows rules by the names of their pack or set.
+    fn join(
+        &mut self,
+        syntax: &rsigma_parser::CorrelationRule,
+        find: &dyn Fn(&BTreeMap<(String, String), RuleIndex>, &str) -> Option<RuleIndex>,
+    ) -> Result<(), Reason> {
         let (by_name, joined, next) = (&self.by_name, &self.joined, self.next());
-        let find = |name: &str| {
-            let rule = by_name.get(&(pack.id.clone(), name.to_owned())).copied()?;
+        let known = |name: &str| {
+            let rule = find(by_name, name)?;
             Some(Known { rule, bases: joined.get(&rule).cloned().unwrap_or_else(|| vec![rule]) })
         };
-        let correlation = Correlation::compile(syntax, next, &find, &mut self.names)?;
+        let correlation = Correlation::compile(syntax, next, &known, &mut self.names)?;
         let mut bases: Vec<RuleIndex> =
-            syntax.rules.iter().filter_map(|name| find(name)).flat_map(|known| known.bases).collect();
+            syntax.rules.iter().filter_map(|name| known(name)).flat_map(|known| known.bases).collect();
         bases.sort_unstable();
         bases.dedup();
         self.correlations.add(correlation, &bases, syntax.generate)?;
-        let subject_field = rule.subject.as_deref().and_then(|subject| self.names.intern(subject));
-        let index = self.push(pack, rule, Rule { subject_field, ..Rule::default() });
-        self.joined.insert(index, bases);
+        self.joined.insert(next, bases);
         Ok(())
     }
 
@@ -411,10 +445,11 @@ impl Compiler {
             return Err(Reason::Pack(format!("another rule of this pack has the name `{name}`")));
         }
         match &rule.uuid {
-            Some(uuid) if !self.uuids.insert(uuid.to_ascii_lowercase()) => {
-                Err(Reason::Pack(format!("another rule has the id `{uuid}`")))
-            }
-            _ => Ok(()),
+            Some(uuid) => match self.uuids.insert(uuid.to_ascii_lowercase(), rule.facts.id.clone()) {
+                Some(_) => Err(Reason::Pack(format!("another rule has the id `{uuid}`"))),
+                None => Ok(()),
+            },
+            None => Ok(()),
         }
     }
 
@@ -476,7 +511,7 @@ impl Compiler {
             files: FilePlan::new(&self.files, &rules, &names),
             configuration: FilePlan::new(&self.configuration, &rules, &names),
             facts: self.facts,
-            packs: packs.iter().map(identity).collect(),
+            packs: packs.iter().map(identity).chain(self.sets).collect(),
             campaigns: packs.into_iter().filter_map(|pack| pack.campaign).collect(),
             correlations: Arc::new(self.correlations),
             indicators,
@@ -485,7 +520,7 @@ impl Compiler {
             names,
         };
         self.refusals.sort();
-        Compiled { plan, refusals: self.refusals }
+        Compiled { plan, refusals: self.refusals, accounts: self.accounts }
     }
 }
 
@@ -527,5 +562,10 @@ fn indicator_facts(pack: &Pack, kind: IndicatorKind, group: Option<&str>) -> Rul
         indicator: true,
         group: group.map(str::to_owned),
         correlation: false,
+        level: None,
+        uuid: None,
+        status: None,
+        tags: Vec::new(),
+        set: None,
     }
 }

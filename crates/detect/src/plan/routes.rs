@@ -4,8 +4,9 @@
 //! source that is not read here is refused, so that no rule sleeps unnoticed.
 
 use model::Family;
-use rsigma_parser::LogSource;
+use rsigma_parser::{LogSource, SigmaRule};
 
+use super::foreign::{self, Shape};
 use crate::sigma::Reason;
 
 /// Where a rule looks.
@@ -66,7 +67,7 @@ const POWERSHELL: EventLog = provided(
 );
 const POWERSHELL_CLASSIC: EventLog = provided("powershell-classic", &["Windows PowerShell"], "PowerShell");
 
-static LOGS: [EventLog; 40] = [
+static LOGS: [EventLog; 49] = [
     SYSMON,
     SECURITY,
     POWERSHELL,
@@ -129,10 +130,43 @@ static LOGS: [EventLog; 40] = [
     log("openssh", &["OpenSSH/Operational"]),
     log("shell-core", &["Microsoft-Windows-Shell-Core/Operational"]),
     log("diagnosis-scripted", &["Microsoft-Windows-Diagnosis-Scripted/Operational"]),
+    // Channels of the provider, and the bare name that pySigma gives (`sigma/pipelines/common.py`).
+    provided(
+        "microsoft-servicebus-client",
+        &[
+            "Microsoft-ServiceBus-Client",
+            "Microsoft-ServiceBus-Client/Admin",
+            "Microsoft-ServiceBus-Client/Operational",
+        ],
+        "Microsoft-ServiceBus-Client",
+    ),
+    provided(
+        "servicebus-client",
+        &[
+            "Microsoft-ServiceBus-Client",
+            "Microsoft-ServiceBus-Client/Admin",
+            "Microsoft-ServiceBus-Client/Operational",
+        ],
+        "Microsoft-ServiceBus-Client",
+    ),
+    log("ldap_debug", &["Microsoft-Windows-LDAP-Client/Debug"]),
+    log("bitlocker", &["Microsoft-Windows-BitLocker/BitLocker Management"]),
+    // The following are those of Hayabusa's rules (`Channel:` in the rules themselves).
+    log("ntfs", &["Microsoft-Windows-Ntfs/Operational"]),
+    log("vhdmp", &["Microsoft-Windows-VHDMP-Operational"]),
+    log("sense", &["Microsoft-Windows-SENSE/Operational"]),
+    log("hyper-v-worker", &["Microsoft-Windows-Hyper-V-Worker-Admin", "Microsoft-Windows-Hyper-V-Worker-Operational"]),
+    log("kernel-shimengine", &["Microsoft-Windows-Kernel-ShimEngine/Operational"]),
 ];
 
+/// Events of Windows Defender that name a threat and where it was found
+/// (<https://learn.microsoft.com/defender-endpoint/troubleshoot-microsoft-defender-antivirus>).
+const DEFENDER_IDS: [u32; 15] =
+    [1006, 1007, 1008, 1009, 1010, 1011, 1012, 1015, 1017, 1018, 1019, 1116, 1117, 1118, 1119];
+
 /// Categories: which events of which log.
-const CATEGORIES: [(&str, &str, &[u32]); 29] = [
+/// (Sysmon: its schema of events; the names are those of the SigmaHQ taxonomy and of pySigma's pipeline for Sysmon.)
+const CATEGORIES: [(&str, &str, &[u32]); 35] = [
     ("process_creation", "sysmon", &[1]),
     ("process_creation", "security", &[4688]),
     ("file_change", "sysmon", &[2]),
@@ -143,6 +177,7 @@ const CATEGORIES: [(&str, &str, &[u32]); 29] = [
     ("image_load", "sysmon", &[7]),
     ("create_remote_thread", "sysmon", &[8]),
     ("raw_access_thread", "sysmon", &[9]),
+    ("raw_access_read", "sysmon", &[9]),
     ("process_access", "sysmon", &[10]),
     ("file_event", "sysmon", &[11]),
     ("registry_event", "sysmon", &[12, 13, 14]),
@@ -157,11 +192,16 @@ const CATEGORIES: [(&str, &str, &[u32]); 29] = [
     ("file_delete", "sysmon", &[23, 26]),
     ("clipboard_change", "sysmon", &[24]),
     ("process_tampering", "sysmon", &[25]),
+    ("file_delete_detected", "sysmon", &[26]),
+    ("file_block_executable", "sysmon", &[27]),
+    ("file_block_shredding", "sysmon", &[28]),
     ("file_executable_detected", "sysmon", &[29]),
+    ("sysmon_error", "sysmon", &[255]),
     ("ps_module", "powershell", &[4103]),
     ("ps_script", "powershell", &[4104]),
     ("ps_classic_start", "powershell-classic", &[400]),
     ("ps_classic_provider_start", "powershell-classic", &[600]),
+    ("ps_classic_script", "powershell-classic", &[800]),
 ];
 
 impl Route {
@@ -183,6 +223,47 @@ impl Route {
             _ => Err(refuse()),
         }
     }
+}
+
+/// Where a rule of somebody else looks, and what has to be done to it. Public log sources leave the product out where a
+/// category says enough, and converted rules say in their detection which channel they mean.
+pub(super) fn of_others(rule: &SigmaRule) -> Result<(Route, Option<Shape>), Reason> {
+    let source = &rule.logsource;
+    let is =
+        |word: &Option<String>, wanted: &str| word.as_deref().is_some_and(|word| word.eq_ignore_ascii_case(wanted));
+    let on_windows = source.product.is_none() || is(&source.product, "windows");
+    if !source.custom.is_empty() || !on_windows {
+        return Route::of(source).map(|route| (route, None));
+    }
+    if let Some(channels) = foreign::own_channels(&rule.detection) {
+        return Ok((Route::Events(scopes_of_channels(&channels)), Some(Shape::Events)));
+    }
+    if is(&source.category, "antivirus") && (source.service.is_none() || is(&source.service, "windefend")) {
+        let log = LOGS.iter().find(|log| log.service == "windefend");
+        let scope = Scope { log, event_ids: Some(&DEFENDER_IDS), renamed: false };
+        return Ok((Route::Events(vec![scope]), Some(Shape::Defender)));
+    }
+    let named = |category: &str| CATEGORIES.iter().any(|(name, ..)| category.eq_ignore_ascii_case(name));
+    if source.product.is_none() && source.category.as_deref().is_some_and(named) {
+        let product = Some("windows".to_owned());
+        return Route::of(&LogSource { product, ..source.clone() }).map(|route| (route, None));
+    }
+    let route = Route::of(source)?;
+    let shape = (route == Route::Rows(Family::Iis)).then_some(Shape::Web);
+    Ok((route, shape))
+}
+
+/// The logs of these channels; any log where one is not known by name. The rule itself tests the channel.
+fn scopes_of_channels(channels: &[&str]) -> Vec<Scope> {
+    let log =
+        |channel: &&str| LOGS.iter().find(|log| log.channels.iter().any(|known| known.eq_ignore_ascii_case(channel)));
+    let mut logs: Vec<&'static EventLog> = channels.iter().filter_map(log).collect();
+    if !channels.iter().all(|channel| log(channel).is_some()) {
+        return vec![Scope { log: None, event_ids: None, renamed: false }];
+    }
+    logs.sort_unstable_by_key(|log| log.service);
+    logs.dedup();
+    logs.into_iter().map(|log| Scope { log: Some(log), event_ids: None, renamed: false }).collect()
 }
 
 fn exchange_log(service: &str) -> Option<Family> {

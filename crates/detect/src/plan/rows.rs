@@ -7,7 +7,7 @@ use model::{Family, Row, Schema};
 
 use super::filter::{Filter, RuleSet};
 use super::{Rule, members};
-use crate::sigma::{FieldId, FieldNames, Fields, RuleIndex, Writing};
+use crate::sigma::{Detection, FieldId, FieldNames, Fields, RuleIndex, Writing};
 
 /// Other names of IIS columns, as rules write them.
 const IIS_NAMES: [(&str, &str); 7] = [
@@ -18,6 +18,16 @@ const IIS_NAMES: [(&str, &str); 7] = [
     ("cs-referrer", "cs(Referer)"),
     ("cs-host", "cs(Host)"),
     ("cs-cookie", "cs(Cookie)"),
+];
+
+/// Path and query of a request as one text, `/a.aspx?b=c`, which IIS logs as two columns; no column has this name.
+pub(super) const PATH_AND_QUERY: &str = "cs-uri-stem?cs-uri-query";
+
+/// Columns in which IIS writes a blank as a plus sign, and the names of their texts with blanks.
+pub(super) const BLANKS: [(&str, &str); 3] = [
+    ("cs(User-Agent)", "cs(User-Agent) with blanks"),
+    ("cs(Referer)", "cs(Referer) with blanks"),
+    ("cs(Cookie)", "cs(Cookie) with blanks"),
 ];
 
 /// The rules of one log family.
@@ -46,6 +56,10 @@ enum Place {
     Column(usize),
     /// A key of the key=value cell in a column.
     Member(usize, Box<str>),
+    /// Two columns, joined by a question mark where the second says something.
+    Joined(usize, Option<usize>),
+    /// A column with blanks for plus signs.
+    Blanks(usize),
 }
 
 impl RowPlan {
@@ -57,8 +71,9 @@ impl RowPlan {
         used.sort_unstable();
         used.dedup();
         let literals = |rule: &RuleIndex| {
-            let literals = detection(rule).and_then(|detection| detection.required_literals(Writing::Lines, &|_| true));
-            (*rule, literals)
+            let split = |field| bytes_apart(names.name(field));
+            let of = |detection: &Detection| detection.literals_split_at(Writing::Lines, &|_| true, &split);
+            (*rule, detection(rule).and_then(of))
         };
         let filter = Filter::new(of.iter().map(literals));
         Self { family, names: names.clone(), rules: rules.clone(), used, filter, of: of.to_vec() }
@@ -87,7 +102,14 @@ impl RowPlan {
             return Place::Column(column);
         }
         match self.family {
+            Family::Iis if name == PATH_AND_QUERY => {
+                let query = schema.column("cs-uri-query");
+                schema.column("cs-uri-stem").map_or(Place::Absent, |stem| Place::Joined(stem, query))
+            }
             Family::Iis => {
+                if let Some((column, _)) = BLANKS.iter().find(|(_, with_blanks)| name == *with_blanks) {
+                    return schema.column(column).map_or(Place::Absent, Place::Blanks);
+                }
                 let other = IIS_NAMES.iter().find(|(written, _)| name.eq_ignore_ascii_case(written));
                 other.and_then(|(_, column)| schema.column(column)).map_or(Place::Absent, Place::Column)
             }
@@ -160,7 +182,25 @@ impl Binding {
                 Cow::Borrowed(cell) => members::value(cell, key),
                 Cow::Owned(cell) => members::value(&cell, key).map(|value| Cow::Owned(value.into_owned())),
             },
+            Place::Joined(stem, query) => {
+                let stem = row.text(*stem);
+                let query = query.map(|query| row.text(query)).filter(|query| !matches!(&**query, b"" | b"-"));
+                Some(query.map_or_else(|| stem.clone(), |query| Cow::Owned([&*stem, b"?", &*query].concat())))
+            }
+            Place::Blanks(column) => {
+                let text = row.text(*column).iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+                Some(Cow::Owned(text))
+            }
         }
+    }
+}
+
+/// Bytes at which the text of a field is written apart in the line.
+fn bytes_apart(name: &str) -> &'static [u8] {
+    match name {
+        PATH_AND_QUERY => b"?",
+        _ if BLANKS.iter().any(|(_, with_blanks)| *with_blanks == name) => b" ",
+        _ => b"",
     }
 }
 

@@ -20,18 +20,27 @@ impl FieldId {
 pub struct FieldNames {
     names: Vec<Box<str>>,
     by_name: HashMap<Box<str>, FieldId>,
+    /// As rules spell them, so that a known spelling need not be folded.
+    by_spelling: HashMap<Box<str>, FieldId>,
 }
 
 impl FieldNames {
     /// The number of a name, a new one if need be; `None` when numbers ran out.
     pub fn intern(&mut self, name: &str) -> Option<FieldId> {
-        let folded: Box<str> = name.to_ascii_lowercase().into();
-        if let Some(field) = self.by_name.get(&folded) {
+        if let Some(field) = self.by_spelling.get(name) {
             return Some(*field);
         }
-        let field = FieldId(u16::try_from(self.names.len()).ok()?);
-        self.names.push(name.into());
-        self.by_name.insert(folded, field);
+        let folded: Box<str> = name.to_ascii_lowercase().into();
+        let field = match self.by_name.get(&folded) {
+            Some(field) => *field,
+            None => {
+                let field = FieldId(u16::try_from(self.names.len()).ok()?);
+                self.names.push(name.into());
+                self.by_name.insert(folded, field);
+                field
+            }
+        };
+        self.by_spelling.insert(name.into(), field);
         Some(field)
     }
 

@@ -67,7 +67,19 @@ impl Detection {
     /// which fields' values are among the bytes that will be searched. `None`: no such strings are known.
     #[must_use]
     pub fn required_literals(&self, writing: Writing, searched: &dyn Fn(FieldId) -> bool) -> Option<Vec<Literal>> {
-        let search = Search { detection: self, writing, searched };
+        self.literals_split_at(writing, searched, &|_| b"")
+    }
+
+    /// The same, where some texts are put together: `apart` says at which bytes the text of a field may stand apart
+    /// among the bytes that will be searched.
+    #[must_use]
+    pub fn literals_split_at(
+        &self,
+        writing: Writing,
+        searched: &dyn Fn(FieldId) -> bool,
+        apart: &dyn Fn(FieldId) -> &'static [u8],
+    ) -> Option<Vec<Literal>> {
+        let search = Search { detection: self, writing, searched, apart };
         let set = search.of_node(&self.condition)?;
         // Testing every row is cheaper than finding a word in every row and then testing it.
         if writing == Writing::Lines && set.score == EVERYWHERE_SCORE {
@@ -97,6 +109,7 @@ struct Search<'a> {
     detection: &'a Detection,
     writing: Writing,
     searched: &'a dyn Fn(FieldId) -> bool,
+    apart: &'a dyn Fn(FieldId) -> &'static [u8],
 }
 
 impl Search<'_> {
@@ -115,23 +128,25 @@ impl Search<'_> {
         if item.negated || item.field.is_some_and(|field| !(self.searched)(field)) {
             return None;
         }
+        let apart = item.field.map_or(&b""[..], self.apart);
         if item.all {
-            best(item.tests.iter().filter_map(|test| self.of_test(test)))
+            best(item.tests.iter().filter_map(|test| self.of_test(test, apart)))
         } else {
-            union(item.tests.iter().map(|test| self.of_test(test)))
+            union(item.tests.iter().map(|test| self.of_test(test, apart)))
         }
         .map(|set| set.of_field(item.field))
     }
 
-    fn of_test(&self, test: &Test) -> Option<Set> {
+    fn of_test(&self, test: &Test, apart: &'static [u8]) -> Option<Set> {
         match test {
-            Test::Text(pattern) => self.of_pattern(pattern),
-            Test::AnyOf(tests) => union(tests.iter().map(|test| self.of_test(test))),
+            Test::Text(pattern) => self.of_pattern(pattern, apart),
+            Test::AnyOf(tests) => union(tests.iter().map(|test| self.of_test(test, apart))),
             Test::Regular(expression) => {
-                let alternatives = |set: &Vec<Vec<u8>>| union(set.iter().map(|literal| best(self.runs(literal))));
+                let alternatives =
+                    |set: &Vec<Vec<u8>>| union(set.iter().map(|literal| best(self.runs(literal, apart))));
                 best(expression.literals().iter().filter_map(alternatives))
             }
-            Test::Integer(number) => best(self.runs(number.unsigned_abs().to_string().as_bytes())),
+            Test::Integer(number) => best(self.runs(number.unsigned_abs().to_string().as_bytes(), apart)),
             Test::Network(_)
             | Test::Number(_)
             | Test::Compare(..)
@@ -142,15 +157,17 @@ impl Search<'_> {
         }
     }
 
-    fn of_pattern(&self, pattern: &Pattern) -> Option<Set> {
-        best(pattern.runs().into_iter().flat_map(|run| self.runs(run)))
+    fn of_pattern(&self, pattern: &Pattern, apart: &'static [u8]) -> Option<Set> {
+        best(pattern.runs().into_iter().flat_map(|run| self.runs(run, apart)))
     }
 
     /// The runs of a literal that are written the same wherever they are searched.
-    fn runs<'b>(&self, literal: &'b [u8]) -> impl Iterator<Item = Set> + use<'b> {
+    fn runs<'b>(&self, literal: &'b [u8], apart: &'static [u8]) -> impl Iterator<Item = Set> + use<'b> {
         let writing = self.writing;
         let kept = move |byte: &u8| {
-            byte.is_ascii() && (writing == Writing::Values || !matches!(byte, b'"' | b'\'' | b'\n' | b'\r'))
+            byte.is_ascii()
+                && !apart.contains(byte)
+                && (writing == Writing::Values || !matches!(byte, b'"' | b'\'' | b'\n' | b'\r'))
         };
         literal.split(move |byte| !kept(byte)).filter(|run| run.len() >= LITERAL_BYTES_MIN).map(|run| {
             let run = run.get(..LITERAL_BYTES_MAX).unwrap_or(run).to_ascii_lowercase();

@@ -61,6 +61,7 @@ fn settings(case: &Case<'_>) -> Option<String> {
             Family::Windows | Family::RpsCmdlet | Family::Audit | Family::EcpServer | Family::MessageTracking
         );
         by_cmdlet
+            && !one.foreign
             && one.proves() == Proves::Context
             && matches!(one.finding.stage, Stage::Collection | Stage::Exfiltration)
             && one.finding.last.or(one.finding.time) >= Some(since)
