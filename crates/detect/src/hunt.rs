@@ -31,6 +31,8 @@ pub struct Hit<'a> {
     pub client: Option<&'a [u8]>,
     /// The account that it names.
     pub account: Option<&'a [u8]>,
+    /// What it is about, as the rule says: page, mailbox, cmdlet, path.
+    pub subject: Option<&'a [u8]>,
     /// All of it.
     pub record: Record<'a>,
 }
@@ -111,10 +113,15 @@ impl<'p, F: FnMut(&Hit<'_>)> Hunter<'p, F> {
             origin,
             client,
             account: columns.cell(row, columns.account),
+            subject: None,
             record: Record::Row(row),
         };
         let found = &mut self.found;
-        self.matcher.fitting(bound, row, &mut |rule| found(&Hit { rule, ..hit }));
+        self.matcher.fitting(bound, row, &mut |rule| {
+            let field = self.plan.rule(rule).subject_field;
+            let subject = field.and_then(|field| bound.value(field, row)).filter(|cell| !observe::is_empty(cell));
+            found(&Hit { rule, subject: subject.as_deref(), ..hit });
+        });
         self.here.known_client(row.time, &mut |rule| found(&Hit { rule, ..hit }));
         // A name of a campaign that is not there is asked for by every scanner.
         if let Some(StrangePages { own, scratch }) = &mut self.pages
@@ -122,7 +129,7 @@ impl<'p, F: FnMut(&Hit<'_>)> Hunter<'p, F> {
             && let Some((_, page)) = strange_page(row, columns, source, scratch, own)
         {
             let known = indicators_of_page(self.plan, &String::from_utf8_lossy(page), (time, time));
-            known.into_iter().for_each(|rule| found(&Hit { rule, ..hit }));
+            known.into_iter().for_each(|rule| found(&Hit { rule, subject: Some(page), ..hit }));
         }
     }
 }
@@ -168,12 +175,15 @@ impl<F: FnMut(&Hit<'_>)> Sink for Hunter<'_, F> {
             origin: Origin { file: self.facts.file, record: event.record, offset: event.offset },
             client: client.map(str::as_bytes),
             account: account.map(str::as_bytes),
+            subject: None,
             record: Record::Event(event),
         };
         let (plan, found) = (self.plan, &mut self.found);
         plan.events(event, &mut |rule| {
             if plan.rule(rule).holds_at(event.time) {
-                found(&Hit { rule, ..hit });
+                let field = plan.rule(rule).subject_field;
+                let subject = field.and_then(|field| plan.event_value(rule, field, event));
+                found(&Hit { rule, subject: subject.as_deref(), ..hit });
             }
         });
     }
@@ -198,6 +208,7 @@ pub fn hunt_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>, found: 
             origin: Origin { file: facts.file, record, offset },
             client: None,
             account: None,
+            subject: Some(hit.subject),
             record: Record::File(hit.fields),
         });
     });

@@ -27,7 +27,7 @@ pub const CUT_MARK: &str = " [cut here]";
 const FIELDS_MAX: usize = 1_024;
 
 /// The columns of CSV, in order.
-pub const COLUMNS: [&str; 18] = [
+pub const COLUMNS: [&str; 19] = [
     "timestamp",
     "level",
     "title",
@@ -38,6 +38,7 @@ pub const COLUMNS: [&str; 18] = [
     "event_id",
     "client",
     "account",
+    "subject",
     "rule",
     "uuid",
     "campaign",
@@ -98,6 +99,7 @@ struct Line<'a> {
     offset: Option<u64>,
     client: Option<Cow<'a, str>>,
     account: Option<Cow<'a, str>>,
+    subject: Option<Cow<'a, str>>,
     fields: Fields,
 }
 
@@ -120,6 +122,7 @@ struct Event<'a> {
     event_id: Option<u32>,
     client: Option<Cow<'a, str>>,
     account: Option<Cow<'a, str>>,
+    subject: Option<Cow<'a, str>>,
     file: &'a str,
     record: Option<u64>,
     offset: Option<u64>,
@@ -149,9 +152,12 @@ pub fn header(format: HuntFormat) -> String {
 
 /// Writes a hit; `false` where this format cannot hold it.
 pub fn write(format: HuntFormat, hit: &Hit<'_>, rule: &RuleSaid, facts: &FileFacts, out: &mut Vec<u8>) -> bool {
+    if format == HuntFormat::Table {
+        return true;
+    }
     let line = Line::of(hit, rule, facts);
     let text = match format {
-        HuntFormat::Table => return true,
+        HuntFormat::Table => String::new(),
         HuntFormat::Jsonl => report::json::line(&line) + "\n",
         HuntFormat::Csv => line.csv(),
         HuntFormat::Timesketch => match hit.time {
@@ -185,6 +191,7 @@ impl<'a> Line<'a> {
             offset: stands.then_some(hit.origin.offset),
             client: hit.client.map(text),
             account: hit.account.map(text),
+            subject: hit.subject.map(text),
             fields: fields(&hit.record),
         }
     }
@@ -216,6 +223,7 @@ impl<'a> Line<'a> {
             number(self.event_id.map(u64::from)),
             some(&self.client),
             some(&self.account),
+            some(&self.subject),
             self.rule.id.clone(),
             self.rule.uuid.clone().unwrap_or_default(),
             self.rule.campaign.clone().unwrap_or_default(),
@@ -254,6 +262,7 @@ impl<'a> Line<'a> {
             event_id: self.event_id,
             client: self.client,
             account: self.account,
+            subject: self.subject,
             file: self.file,
             record: self.record,
             offset: self.offset,
@@ -308,4 +317,46 @@ fn capped(text: &str) -> String {
     }
     let end = text.floor_char_boundary(FIELD_BYTES_MAX - CUT_MARK.len());
     format!("{}{CUT_MARK}", text.get(..end).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CUT_MARK, FIELD_BYTES_MAX, FIELDS_MAX, Record, capped, fields, text};
+    use detect::plan::FileFields;
+
+    fn told(all: &[(&str, &[u8])]) -> Vec<(String, String)> {
+        let file = FileFields { fields: all.iter().map(|(name, value)| (*name, (*value).into())).collect() };
+        fields(&Record::File(&file)).0
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_by_number() {
+        assert_eq!(text(b"gr\xc3\xb6\xdfe\x00"), "gr\u{f6}\\xdfe\0");
+        assert_eq!(text(b"plain"), "plain");
+    }
+
+    #[test]
+    fn long_fields_are_cut_on_a_character_and_say_so() {
+        for long in ["\u{e9}".repeat(FIELD_BYTES_MAX), "x".repeat(FIELD_BYTES_MAX + 1)] {
+            let cut = capped(&long);
+            assert!(cut.len() <= FIELD_BYTES_MAX && cut.ends_with(CUT_MARK));
+            assert_eq!(text(long.as_bytes()), cut);
+        }
+        let noise = vec![0xff; FIELD_BYTES_MAX];
+        assert!(text(&noise).len() <= FIELD_BYTES_MAX && text(&noise).ends_with(CUT_MARK));
+    }
+
+    #[test]
+    fn no_name_stands_twice() {
+        let all = told(&[("a", b"1"), ("a", b"2"), ("a#2", b"3"), ("b", b"4")]);
+        let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["a", "a#2", "a#2#3", "b"]);
+    }
+
+    #[test]
+    fn a_forged_header_does_not_swell_a_line() {
+        let names: Vec<String> = (0..FIELDS_MAX * 2).map(|number| number.to_string()).collect();
+        let all: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+        assert_eq!(told(&all).len(), FIELDS_MAX);
+    }
 }

@@ -60,7 +60,8 @@ pub fn run(options: &HuntOptions, console: &Console) -> Result<Exit, Failure> {
         })?,
     }
     let files = files_of(records);
-    if !interrupt::came() {
+    // A file that nobody recognises can be hit by its name or bytes.
+    if !interrupt::came() && counted.hits() == 0 {
         assess::refuse_nothing(&files, &options.evidence)?;
     }
     growing.map_or(Ok(()), Growing::put)?;

@@ -241,6 +241,17 @@ fn what_was_not_read_is_said() {
 }
 
 #[test]
+fn a_file_that_nobody_recognises_can_be_hit() {
+    let tree = Tree::empty();
+    tree.put("EXC01/C/Windows/Temp/lsass.dmp", b"no dump: a few words");
+    let all = hits(tree.path(), &[]);
+    let hit = all.iter().find(|hit| hit["rule"]["id"] == "exchange-host/lsass-dump-file").expect("the name is hit");
+    assert_eq!((word(&hit["fields"]["name"]), &hit["record"]), ("lsass.dmp", &Value::Null));
+    let table = hunt(tree.path(), &[]).stdout;
+    assert!(table.contains("1 file not recognised") && table.contains("no time"), "{table}");
+}
+
+#[test]
 fn refusals_leave_nothing_behind() {
     let tree = Tree::short_story(Scenario::QuietUncovered);
     let before = tree.files();
