@@ -43,7 +43,7 @@ impl Sink for Run<'_> {
         rows.scan_block(row.line, &mut hits);
         rows.test_row(&hits, &binding, row, &mut |rule| {
             if let Some(field) = self.plan.rule(rule).subject_field {
-                rows.value(field, &binding, row);
+                let _ = rows.value(field, &binding, row);
             }
         });
     }
@@ -69,7 +69,7 @@ fuzz_target!(|bytes: &[u8]| {
     for event in [event("Microsoft-Windows-Sysmon/Operational", 1, &sysmon), event("Security", 4_624, &security)] {
         plan.events(&event, &mut |rule| {
             if let Some(field) = plan.rule(rule).subject_field {
-                plan.event_value(rule, field, &event);
+                let _ = plan.event_value(rule, field, &event);
             }
         });
     }
