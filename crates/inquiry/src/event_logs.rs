@@ -43,7 +43,8 @@ fn of_log(channel: &str, log: &EventLog) -> Vec<String> {
     }
     if !log.filtered.is_empty() {
         sentences.push(format!(
-            "what was left out of the log {}: its numbers show an export with a filter; collect the .evtx file itself",
+            "what was left out of the log {}: the numbers of its records have gaps, as in an export with a filter; \
+             collect the .evtx file itself",
             name(channel)
         ));
     }
@@ -59,7 +60,9 @@ pub(crate) fn gaps(observations: &Observations) -> Vec<FileGap> {
                 let path = path(&observations.files, file);
                 gaps.push(FileGap { path, server: Some(server.clone()), what: format!("{}: {what}", name(channel)) });
             };
-            log.filtered.iter().for_each(|file| say(*file, "exported with a filter, by its numbers".to_owned()));
+            log.filtered.iter().for_each(|file| {
+                say(*file, "the numbers of its records have gaps, as in an export with a filter".to_owned())
+            });
             for gap in &log.missing {
                 let records = count(gap.last - gap.first + 1, "record");
                 say(gap.file, format!("{records} missing inside the log, {}", between(gap)));

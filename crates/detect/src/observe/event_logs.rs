@@ -17,6 +17,8 @@ const LOGS_MAX: usize = 500;
 const RANGES_MAX: usize = 1_024;
 /// A file with more gaps was filtered: they tell nothing one by one.
 const GAPS_MAX: usize = 16;
+/// An export with gaps and fewer records was picked by hand.
+const PICKED_MAX: u64 = 100;
 /// Files of one log that are compared.
 const FILES_MAX: usize = 5_000;
 /// Clearings kept per log: the latest.
@@ -53,8 +55,8 @@ struct Numbers {
     ranges: BTreeMap<u64, Range>,
     /// More ranges than are kept.
     overflowed: bool,
-    /// The numbers of the file are not those of the log: it collects the records of other machines.
-    foreign: bool,
+    /// The file has numbers of its own beside those of the log: an export, or the collected records of other machines.
+    renumbered: bool,
     /// Read from an event log itself, whose times are UTC.
     binary: bool,
     back: BTreeMap<u64, (Utc, Utc)>,
@@ -84,7 +86,7 @@ impl EventLogTally {
         }
         if let Some(numbers) = self.open.get_mut(event.channel.as_ref()) {
             numbers.binary |= binary;
-            numbers.foreign |= binary && event.record != id;
+            numbers.renumbered |= binary && event.record != id;
             numbers.add(id, Range { last: id, from: event.time, until: event.time });
         }
     }
@@ -111,7 +113,7 @@ impl EventLogTally {
     /// Ends a file. Where records of it could not be read, what is missing shows nothing.
     pub fn close(&mut self, has_rejects: bool) {
         for (channel, numbers) in std::mem::take(&mut self.open) {
-            if numbers.foreign || has_rejects {
+            if has_rejects {
                 continue;
             }
             let files = self.closed.entry(channel).or_default();
@@ -235,7 +237,7 @@ impl Numbers {
 
     fn merge(&mut self, other: Self) {
         self.overflowed |= other.overflowed;
-        self.foreign |= other.foreign;
+        self.renumbered |= other.renumbered;
         self.binary |= other.binary;
         for (first, range) in other.ranges {
             self.add(first, range);
@@ -252,9 +254,11 @@ impl Numbers {
         let all = first.zip(last).map_or(0, |(first, last)| last.saturating_sub(first).saturating_add(1));
         let held = self.ranges.iter().map(|(first, range)| range.last - first + 1).fold(0, u64::saturating_add);
         let half_is_missing = held.saturating_mul(2) < all;
-        let filtered = self.overflowed || self.ranges.len() > GAPS_MAX + 1 || half_is_missing;
+        let picked = self.renumbered || (!self.binary && held < PICKED_MAX);
+        let has_gaps = self.ranges.len() > 1;
+        let filtered = self.overflowed || self.ranges.len() > GAPS_MAX + 1 || half_is_missing || (picked && has_gaps);
         // Exports may carry local times, which run back an hour every autumn.
-        let back = if self.binary { self.back } else { BTreeMap::new() };
+        let back = if self.binary && !self.renumbered { self.back } else { BTreeMap::new() };
         Closed { ranges: if filtered { BTreeMap::new() } else { self.ranges }, filtered, back }
     }
 }
@@ -370,16 +374,30 @@ mod tests {
     }
 
     #[test]
-    fn logs_of_other_machines_and_damaged_ones_show_nothing() {
-        let mut forwarded = EventLogTally::default();
-        for (record, id) in [(1, 100), (2, 200), (3, 201)] {
-            forwarded.record(&WindowsEvent { record, ..event(id, 0) }, (0, true));
+    fn a_few_records_in_an_export_were_picked() {
+        for (until, expected) in [(90, (vec![], 1)), (190, (vec![(50, 50)], 0))] {
+            let mut export = EventLogTally::default();
+            let ids = (1..=until).filter(|id| *id != 50);
+            ids.for_each(|id| export.record(&WindowsEvent { record: id + 7, ..event(id, 0) }, (0, false)));
+            export.close(false);
+            assert_eq!(told(vec![export]), expected);
         }
-        forwarded.close(false);
+    }
+
+    #[test]
+    fn exports_and_collected_logs_have_gaps_by_nature_and_damaged_ones_show_nothing() {
+        for (last, filtered) in [(202, 0), (203, 1)] {
+            let mut collected = EventLogTally::default();
+            for (record, id) in [(1, 199), (2, 200), (3, 201), (4, last)] {
+                collected.record(&WindowsEvent { record, ..event(id, 0) }, (0, true));
+            }
+            collected.close(false);
+            assert_eq!(told(vec![collected]), (vec![], filtered));
+        }
         let mut damaged = EventLogTally::default();
         [1, 2, 9, 10, 11, 12, 13, 14, 15, 16, 17].iter().for_each(|id| damaged.record(&event(*id, 0), (1, true)));
         damaged.close(true);
-        assert_eq!(told(vec![forwarded, damaged]), (vec![], 0));
+        assert_eq!(told(vec![damaged]), (vec![], 0));
     }
 
     #[test]
