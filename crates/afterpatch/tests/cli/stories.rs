@@ -318,7 +318,7 @@ fn a_removed_shell_is_told_with_all_its_uses() {
     let assessed = assessed(Scenario::CleanedUp);
     // A day of IIS logs is gone; the front end's own log still has the requests of that day.
     let expected = json!([
-        {"path": OWA_SHELL, "url": "/owa/auth/outlookkr.aspx", "written": "2021-03-03T04:41:24", "uses": 5,
+        {"path": OWA_SHELL, "url": "/owa/auth/outlookkr.aspx", "written": "2021-03-03T04:41:24", "uses": 6,
          "first_use": "2021-03-03T04:41:45", "last_use": "2021-03-04T21:39:12", "present": false,
          "clients": [OPERATOR, INTRUDER]},
     ]);
