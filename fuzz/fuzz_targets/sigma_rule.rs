@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
-use detect::pack::PackFiles;
-use detect::plan::Plan;
+use detect::pack::{PackFiles, RuleSet};
+use detect::plan::{Plan, RuleIndex};
+use detect::sigma::correlation::{Correlator, NotedHit};
 use formats::block::Block;
 use formats::delimited::{Header, read};
 use libfuzzer_sys::fuzz_target;
-use model::{Raw, Reject, Row, Sink, Utc, WindowsEvent};
+use model::{Family, Origin, Raw, Reject, Row, Sink, Source, Utc, WindowsEvent};
 
 const MANIFEST: &[u8] = b"id = \"p\"\nname = \"P\"\nversion = \"1\"\ngeneral = true\nimported = true\n";
 const IIS: &[u8] = b"#Fields: date time cs-method cs-uri-stem cs-uri-query cs-username c-ip cs(User-Agent) sc-status\n\
@@ -55,10 +56,24 @@ impl Sink for Run<'_> {
     }
 }
 
+fn note(correlator: &mut Correlator, plan: &Plan, rule: RuleIndex, event: &WindowsEvent<'_>) {
+    let hit = NotedHit {
+        rule,
+        time: event.time.unwrap_or(Utc(0)),
+        source: &Source::part(Family::Windows, &event.channel),
+        origin: Origin { file: 0, record: event.record, offset: event.offset },
+        client: None,
+        account: None,
+        subject: None,
+    };
+    correlator.note("EXC01", &hit, &|field| plan.event_value(rule, field, event));
+}
+
 fuzz_target!(|bytes: &[u8]| {
     let file = |name: &str, bytes: &[u8]| (name.to_owned(), Cow::Owned(bytes.to_vec()));
     let files = vec![file("pack.toml", MANIFEST), file("rules/r.yml", bytes)];
-    let plan = Plan::compile(&[PackFiles { id: "p".into(), files }]).plan;
+    let set = RuleSet { name: "s".into(), files: vec![file("r.yml", bytes)] };
+    let plan = Plan::compile_all(&[PackFiles { id: "p".into(), files }], &[set]).plan;
     let sysmon = [
         ("Image", r"C:\Windows\System32\cmd.exe"),
         ("ParentImage", r"C:\Windows\System32\inetsrv\w3wp.exe"),
@@ -66,12 +81,15 @@ fuzz_target!(|bytes: &[u8]| {
         ("User", "NT AUTHORITY\\SYSTEM"),
     ];
     let security = [("TargetUserName", "jones"), ("IpAddress", "203.0.113.7"), ("LogonType", "3")];
+    let mut correlator = plan.correlations();
     for event in [event("Microsoft-Windows-Sysmon/Operational", 1, &sysmon), event("Security", 4_624, &security)] {
         plan.events(&event, &mut |rule| {
             if let Some(field) = plan.rule(rule).subject_field {
                 let _ = plan.event_value(rule, field, &event);
             }
+            note(&mut correlator, &plan, rule, &event);
         });
     }
+    let _ = correlator.finish();
     read(&Block::whole(IIS), &mut Header::for_file("", IIS), &mut Run { plan: &plan });
 });

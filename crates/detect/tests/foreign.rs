@@ -222,7 +222,7 @@ fn event<'a>(channel: &'a str, event_id: u32, fields: &[(&'a str, &'a str)]) -> 
         level: Some(4),
         computer: "EXC01".into(),
         fields: fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
-        raw: b"",
+        raw: model::Raw::Text(b""),
     }
 }
 
