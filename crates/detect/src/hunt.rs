@@ -1,18 +1,21 @@
 //! Hits without a verdict: every record that fits a rule is handed on as it is read, with all that stands in it.
 //!
 //! The same rules see the same records as in an assessment ([`crate::observe`]); nothing is grouped, kept or judged.
-//! Correlations are not concluded here: they join hits of many files, and whoever gets the hits has to note them.
+//! Hits that correlations ask for are noted in what [`Hunter::finish`] returns; [`crate::observe::join_noted`] joins them when
+//! everything is read.
 
 use std::borrow::Cow;
 
-use model::{Family, Origin, Reject, Row, Sink, Source, Utc, WindowsEvent, server_name};
+use model::{EventHead, Family, Origin, Reject, Row, Sink, Source, Utc, WindowsEvent, server_name};
 
 use crate::observe::{
-    self, Bound, FileContent, FileFacts, FileTally, Here, Matcher, OwnPages, Place, TimeRange, indicators_of_page,
-    match_file, not_all_tried, strange_page, who,
+    self, Bound, FileContent, FileFacts, FileTally, Here, Matcher, OwnPages, Place, ServerTally, TimeRange,
+    indicators_of_page, match_file, not_all_tried, strange_page, who,
 };
 use crate::pack::IndicatorKind;
-use crate::plan::{FileFields, Plan, RuleIndex};
+use crate::plan::{FileFields, Meter, Plan, RuleIndex};
+use crate::sigma::FieldId;
+use crate::sigma::correlation::NotedHit;
 
 /// A record, or a file, that fits a rule.
 #[derive(Clone, Copy)]
@@ -50,7 +53,7 @@ pub enum Record<'a> {
 
 /// Takes the events of one stretch of one file and hands on its hits, in the order of the records and, for one record,
 /// of the rules.
-pub struct Hunter<'p, F> {
+pub struct Hunter<'p, F, M> {
     plan: &'p Plan,
     facts: &'p FileFacts,
     range: TimeRange,
@@ -62,6 +65,7 @@ pub struct Hunter<'p, F> {
     pages: Option<StrangePages>,
     channel: Option<(Source, Box<str>)>,
     found: F,
+    meter: M,
 }
 
 /// Pages that are looked up among the indicators.
@@ -71,9 +75,16 @@ struct StrangePages {
     scratch: Vec<u8>,
 }
 
-impl<'p, F: FnMut(&Hit<'_>)> Hunter<'p, F> {
-    /// `family` is what the block to come holds, as far as its header tells. Hits go to `found`.
-    pub fn new(plan: &'p Plan, facts: &'p FileFacts, range: TimeRange, family: Option<Family>, found: F) -> Self {
+impl<'p, F: FnMut(&Hit<'_>), M: Meter> Hunter<'p, F, M> {
+    /// `family` is what the block to come holds, as far as its header tells. Hits go to `found`, tests to `meter`.
+    pub fn new(
+        plan: &'p Plan,
+        facts: &'p FileFacts,
+        range: TimeRange,
+        family: Option<Family>,
+        found: F,
+        meter: M,
+    ) -> Self {
         let indicators = plan.indicators();
         let looks_pages_up = indicators.has(IndicatorKind::Url) || indicators.has(IndicatorKind::FileName);
         Self {
@@ -87,12 +98,13 @@ impl<'p, F: FnMut(&Hit<'_>)> Hunter<'p, F> {
             pages: looks_pages_up.then(StrangePages::default),
             channel: None,
             found,
+            meter,
         }
     }
 
-    /// What was read.
-    pub fn finish(self) -> FileTally {
-        self.tally
+    /// What was read, and the meter.
+    pub fn finish(self) -> (FileTally, M) {
+        (self.tally, self.meter)
     }
 
     fn hunt(&mut self, row: &Row<'_>, bound: &Bound<'_>) {
@@ -117,10 +129,12 @@ impl<'p, F: FnMut(&Hit<'_>)> Hunter<'p, F> {
             record: Record::Row(row),
         };
         let found = &mut self.found;
-        self.matcher.fitting(bound, row, &mut |rule| {
+        self.matcher.fitting(bound, row, &mut self.meter, &mut |rule| {
             let field = self.plan.rule(rule).subject_field;
             let subject = field.and_then(|field| bound.value(field, row)).filter(|cell| !observe::is_empty(cell));
-            found(&Hit { rule, subject: subject.as_deref(), ..hit });
+            let hit = Hit { rule, subject: subject.as_deref(), ..hit };
+            hit.note(self.plan, server, &|field| bound.value(field, row));
+            found(&hit);
         });
         self.here.known_client(row.time, &mut |rule| found(&Hit { rule, ..hit }));
         // A name of a campaign that is not there is asked for by every scanner.
@@ -134,7 +148,7 @@ impl<'p, F: FnMut(&Hit<'_>)> Hunter<'p, F> {
     }
 }
 
-impl<F: FnMut(&Hit<'_>)> Sink for Hunter<'_, F> {
+impl<F: FnMut(&Hit<'_>), M: Meter> Sink for Hunter<'_, F, M> {
     fn block(&mut self, bytes: &[u8]) {
         self.matcher.block(bytes);
     }
@@ -152,6 +166,10 @@ impl<F: FnMut(&Hit<'_>)> Sink for Hunter<'_, F> {
         self.bound = Some(bound);
     }
 
+    fn wants_data(&mut self, head: &EventHead<'_>) -> bool {
+        self.plan.looks_at(head.channel, head.provider, head.event_id)
+    }
+
     fn event(&mut self, event: &WindowsEvent<'_>) {
         if !self.range.contains(event.time) {
             return;
@@ -165,7 +183,8 @@ impl<F: FnMut(&Hit<'_>)> Sink for Hunter<'_, F> {
             .channel
             .insert(known.unwrap_or_else(|| (Source::part(Family::Windows, &event.channel), (*event.channel).into())));
         let name = server_name(&event.computer);
-        self.tally.server(name.as_deref()).coverage.record(source, event.time);
+        let server = self.tally.server(name.as_deref());
+        server.coverage.record(source, event.time);
         let (client, account) = who(event);
         let hit = Hit {
             rule: RuleIndex(0),
@@ -179,11 +198,13 @@ impl<F: FnMut(&Hit<'_>)> Sink for Hunter<'_, F> {
             record: Record::Event(event),
         };
         let (plan, found) = (self.plan, &mut self.found);
-        plan.events(event, &mut |rule| {
+        plan.events_measured(event, &mut self.meter, &mut |rule| {
             if plan.rule(rule).holds_at(event.time) {
                 let field = plan.rule(rule).subject_field;
                 let subject = field.and_then(|field| plan.event_value(rule, field, event));
-                found(&Hit { rule, subject: subject.as_deref(), ..hit });
+                let hit = Hit { rule, subject: subject.as_deref(), ..hit };
+                hit.note(plan, server, &|field| plan.event_value(rule, field, event));
+                found(&hit);
             }
         });
     }
@@ -216,6 +237,16 @@ pub fn hunt_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>, found: 
         tally.reject(not_all_tried());
     }
     tally
+}
+
+impl Hit<'_> {
+    /// Keeps what correlations will ask for.
+    fn note<'r>(&self, plan: &Plan, server: &mut ServerTally, field: &dyn Fn(FieldId) -> Option<Cow<'r, [u8]>>) {
+        if let (Some(noted), Some(time)) = (plan.rule(self.rule).noted.as_deref(), self.time) {
+            let Self { rule, source, origin, client, account, subject, .. } = *self;
+            server.noted.note(&NotedHit { rule, time, source, origin, client, account, subject }, noted, field);
+        }
+    }
 }
 
 impl Record<'_> {

@@ -54,8 +54,8 @@ enum Source {
 
 /// What the hashes were, once a stream has been read.
 pub struct Hashes {
-    /// SHA-256 of the bytes the stream gave.
-    pub sha256: String,
+    /// SHA-256 of the bytes the stream gave; `None` where it was not asked for.
+    pub sha256: Option<String>,
     /// How many those were.
     pub size: u64,
     /// The same of the file that contains them, for gzip files read to their end.
@@ -153,6 +153,11 @@ fn open(input: &Input, hashed: bool) -> Result<Opened, Outcome> {
 }
 
 impl Stream {
+    /// Nobody asks for the hash of this file: what is read from here on is not hashed.
+    pub fn leave_unhashed(&mut self) {
+        self.hashed = false;
+    }
+
     /// The hashes of what was read. The rest of a container is read for its own, unless the run is to end.
     #[must_use]
     pub fn finish(self, to_end: bool) -> Hashes {
@@ -164,7 +169,7 @@ impl Stream {
                 whole.then(|| (hex(hashing.hash), hashing.size))
             }
         };
-        Hashes { sha256: hex(self.hash), size: self.size, container }
+        Hashes { sha256: self.hashed.then(|| hex(self.hash)), size: self.size, container }
     }
 
     /// A decompressed stream that swells past its limits ends here.

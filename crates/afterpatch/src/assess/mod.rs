@@ -38,7 +38,10 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
-    let mut compiled = compile(&options.packs, &options.sigma, console)?;
+    let mut compiled = compile(Some(&options.packs), &options.sigma, console)?;
+    if !options.sigma.is_empty() {
+        console.say(&format!("  each of them with its outcome is in {}", sigma::RULES));
+    }
     outputs::prepare(&options.output)?;
     interrupt::listen();
     let threads =
@@ -65,7 +68,7 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
 pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Option<Build>)>, Failure> {
     let options = AssessOptions::reading(evidence);
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
-    let compiled = compile(&options.packs, &[], console)?;
+    let compiled = compile(Some(&options.packs), &[], console)?;
     interrupt::listen();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (observations, ..) = observe(&inventory, &compiled.plan, &options, threads, console);
@@ -93,9 +96,12 @@ IIS logs (u_ex*.log), Windows event logs (.evtx, JSON lines), ExchangeSetup.log,
 
 /// Compiles the packs; a rule that does not load ends the run before it can be silent. Only in a folder of packs that
 /// stands in for the built-in ones it is said, and the rest runs.
-pub fn compile(options: &PackOptions, folders: &[PathBuf], console: &Console) -> Result<Compiled, Failure> {
-    packs::refuse_unsigned(options, folders)?;
-    let opened = packs::load(options)?;
+/// Rule sets of others come beside them, with their account on the screen; `packs` is `None` where they run alone.
+pub fn compile(packs: Option<&PackOptions>, folders: &[PathBuf], console: &Console) -> Result<Compiled, Failure> {
+    if let Some(options) = packs {
+        packs::refuse_unsigned(options, folders)?;
+    }
+    let opened = packs.map(packs::load).transpose()?.unwrap_or_default();
     let files: Vec<_> = opened.iter().map(|opened| opened.files.clone()).collect();
     let sets = sigma::open(folders)?;
     let compiled = Plan::compile_all(&files, &sets.sets);
@@ -103,7 +109,7 @@ pub fn compile(options: &PackOptions, folders: &[PathBuf], console: &Console) ->
         return Err(Failure::new(Exit::Integrity, "no rule loaded: nothing could be found, so nothing is said")
             .hint("a folder of packs holds a folder per campaign with pack.toml and rules/*.yml"));
     }
-    if options.packs.is_none() || !options.add_packs.is_empty() {
+    if packs.is_some_and(|options| options.packs.is_none() || !options.add_packs.is_empty()) {
         packs::refuse_refusals(&opened, &compiled.refusals)?;
     }
     for refusal in &compiled.refusals {
@@ -113,7 +119,6 @@ pub fn compile(options: &PackOptions, folders: &[PathBuf], console: &Console) ->
         let account = sigma::account(&sets, &compiled);
         account.refuse_nothing()?;
         account.screen().iter().for_each(|line| console.say(line));
-        console.say(&format!("  each of them with its outcome is in {}", sigma::RULES));
     }
     Ok(compiled)
 }

@@ -34,6 +34,10 @@ pub trait Pass: Sync {
     fn tally(told: &mut Self::Told) -> &mut FileTally;
     /// Takes what a whole file told.
     fn take(&self, host: &str, facts: &FileFacts, told: Self::Told);
+    /// Whether the hashes of logs are asked for. Those of other files always are: indicators name them.
+    fn hashes_logs(&self) -> bool {
+        true
+    }
     /// May more of a file be read now? It is asked again when a block or a file is done.
     fn has_room(&self, _file: u32) -> bool {
         true
@@ -161,7 +165,12 @@ impl<P: Pass> Reading<'_, P> {
         let on_server = place.on_server.clone();
         let facts = FileFacts { file: number(index), on_server, path: path.clone(), suggested };
         let (mut result, hashes) = match Parser::of(kind, &place.on_server, shown) {
-            Some(parser) => self.read_blocks(stream, &head, encoding, parser, &facts),
+            Some(parser) => {
+                if !self.pass.hashes_logs() {
+                    stream.leave_unhashed();
+                }
+                self.read_blocks(stream, &head, encoding, parser, &facts)
+            }
             None => self.read_content(stream, head, encoding, kind, &facts),
         };
         if let Err(error) = opening {
@@ -173,7 +182,7 @@ impl<P: Pass> Reading<'_, P> {
         let whole = outcome == Outcome::Complete;
         let mut record = record(&path, if whole { hashes.size } else { input.size }, kind, outcome);
         // The hash of a part would pass for the hash of the file.
-        record.sha256 = whole.then_some(hashes.sha256);
+        record.sha256 = hashes.sha256.filter(|_| whole);
         record.clock_shift_secs = clock_shift_secs;
         fill(&mut record, tally, result.lines, result.is_text);
         self.pass.take(&place.host, &facts, result.told);
@@ -269,7 +278,7 @@ impl<P: Pass> Reading<'_, P> {
         let file = FileContent {
             kind,
             size: hashes.size,
-            sha256: Some(&hashes.sha256),
+            sha256: hashes.sha256.as_deref(),
             sha1: sha1.as_deref(),
             md5: md5.as_deref(),
             head: &head,

@@ -1,8 +1,11 @@
 //! What rules cost: how often each was tested, how often it fitted, and its share of all tests.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
-use detect::plan::Plan;
+use detect::observe::Merge;
+use detect::plan::{Meter, RuleIndex};
 use report::hostile::ForTerminal;
 
 /// Rules shown.
@@ -21,15 +24,77 @@ pub struct Cost {
     pub share: f64,
 }
 
-/// The costs of a run. A plan does not count them yet.
-pub fn of(_plan: &Plan) -> Vec<Cost> {
-    Vec::new()
+/// What rules spent in a stretch of the evidence, or in all of it.
+#[derive(Clone, Debug, Default)]
+pub struct Costs {
+    /// Nothing is counted unless somebody asked.
+    counts: bool,
+    rules: BTreeMap<RuleIndex, Spent>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    tested: u64,
+    hits: u64,
+    time: Duration,
+}
+
+impl Costs {
+    /// Nothing spent yet; `counts` is what the person asked for.
+    pub fn new(counts: bool) -> Self {
+        Self { counts, rules: BTreeMap::new() }
+    }
+
+    /// By rule; `name` knows what it is called.
+    pub fn told(&self, name: &dyn Fn(RuleIndex) -> String) -> Vec<Cost> {
+        let whole: Duration = self.rules.values().map(|spent| spent.time).sum();
+        let share = |spent: &Spent| spent.time.as_secs_f64() / whole.as_secs_f64().max(f64::MIN_POSITIVE);
+        let cost = |(rule, spent): (&RuleIndex, &Spent)| Cost {
+            rule: name(*rule),
+            tested: spent.tested,
+            hits: spent.hits,
+            share: share(spent),
+        };
+        self.rules.iter().map(cost).collect()
+    }
+}
+
+impl Meter for Costs {
+    fn measure(&mut self, rule: RuleIndex, test: impl FnOnce() -> bool) -> bool {
+        if !self.counts {
+            return test();
+        }
+        let begun = now();
+        let fits = test();
+        let spent = self.rules.entry(rule).or_default();
+        spent.time += begun.elapsed();
+        spent.tested += 1;
+        spent.hits += u64::from(fits);
+        fits
+    }
+}
+
+impl Merge for Costs {
+    fn merge(&mut self, other: Self) {
+        self.counts |= other.counts;
+        for (rule, theirs) in other.rules {
+            let mine = self.rules.entry(rule).or_default();
+            mine.tested += theirs.tested;
+            mine.hits += theirs.hits;
+            mine.time += theirs.time;
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "shares of time are for the screen alone, and only when asked for")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// The most expensive rules.
 pub fn table(mut costs: Vec<Cost>) -> String {
     if costs.is_empty() {
-        return "Cost of rules: not counted by this version.\n".to_owned();
+        return "No rule was tested: the search for their strings left no record.\n".to_owned();
     }
     costs.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| b.tested.cmp(&a.tested)).then(a.rule.cmp(&b.rule)));
     let mut text = format!("{:>6}  {:>12}  {:>12}  rule\n", "share", "tested", "hits");

@@ -1,7 +1,7 @@
 //! How much a hit matters, in the words of Sigma.
 
 use clap::ValueEnum;
-use model::campaign::{Proves, RuleFacts};
+use model::campaign::{self, Proves, RuleFacts};
 use serde::Serialize;
 
 /// The levels of Sigma, from the lowest.
@@ -24,8 +24,11 @@ impl Level {
     /// All, from the lowest.
     pub const ALL: [Self; 5] = [Self::Informational, Self::Low, Self::Medium, Self::High, Self::Critical];
 
-    /// The level of a rule, as far as its facts say it: by what a hit proves.
+    /// The level that a rule gives itself; where it gives none, as the rules of packs, by what a hit proves.
     pub fn of(facts: &RuleFacts) -> Self {
+        if let Some(level) = facts.level {
+            return level.into();
+        }
         match facts.proves {
             Proves::Context if facts.indicator => Self::Low,
             Proves::Context => Self::Informational,
@@ -50,5 +53,17 @@ impl Level {
     /// Its place among all.
     pub fn at(self) -> usize {
         self as usize
+    }
+}
+
+impl From<campaign::Level> for Level {
+    fn from(level: campaign::Level) -> Self {
+        match level {
+            campaign::Level::Informational => Self::Informational,
+            campaign::Level::Low => Self::Low,
+            campaign::Level::Medium => Self::Medium,
+            campaign::Level::High => Self::High,
+            campaign::Level::Critical => Self::Critical,
+        }
     }
 }

@@ -11,11 +11,13 @@ use std::fmt::Write as _;
 
 use detect::hunt::{Hit, Record};
 use detect::observe::FileFacts;
+use model::Utc;
 use model::campaign::RuleFacts;
 use report::hostile::ForCsv;
 use report::timeline::datetime;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::joined::MemberSaid;
 use super::level::Level;
 use crate::cli::HuntFormat;
 
@@ -58,7 +60,7 @@ pub struct RuleSaid {
     pub title: String,
     /// How much it matters.
     pub level: Level,
-    /// The id in the rule file; where it is not known, nothing.
+    /// The `id` in the rule file.
     pub uuid: Option<String>,
     /// The campaign.
     pub campaign: Option<String>,
@@ -67,6 +69,9 @@ pub struct RuleSaid {
     /// It joins hits of others.
     #[serde(skip)]
     pub correlation: bool,
+    /// It comes from a rule set of others.
+    #[serde(skip)]
+    pub foreign: bool,
 }
 
 impl RuleSaid {
@@ -76,31 +81,35 @@ impl RuleSaid {
             id: facts.id.clone(),
             title: facts.title.clone(),
             level: Level::of(facts),
-            uuid: None,
+            uuid: facts.uuid.clone(),
             campaign: facts.campaign.clone(),
             attack: facts.attack.clone(),
             correlation: facts.correlation,
+            foreign: facts.set.is_some(),
         }
     }
 }
 
 /// A hit as JSON has it.
 #[derive(serde::Serialize)]
-struct Line<'a> {
-    timestamp: Option<String>,
-    rule: &'a RuleSaid,
-    computer: Option<&'a str>,
-    source: String,
-    channel: Option<&'a str>,
-    provider: Option<&'a str>,
-    event_id: Option<u32>,
-    record: Option<u64>,
-    file: &'a str,
-    offset: Option<u64>,
-    client: Option<Cow<'a, str>>,
-    account: Option<Cow<'a, str>>,
-    subject: Option<Cow<'a, str>>,
-    fields: Fields,
+pub struct Line<'a> {
+    pub timestamp: Option<String>,
+    pub rule: &'a RuleSaid,
+    pub computer: Option<&'a str>,
+    pub source: String,
+    pub channel: Option<&'a str>,
+    pub provider: Option<&'a str>,
+    pub event_id: Option<u32>,
+    pub record: Option<u64>,
+    pub file: &'a str,
+    pub offset: Option<u64>,
+    pub client: Option<Cow<'a, str>>,
+    pub account: Option<Cow<'a, str>>,
+    pub subject: Option<Cow<'a, str>>,
+    pub fields: Fields,
+    /// Of a correlation, the hits that it joins.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<MemberSaid>,
 }
 
 /// A hit as Timesketch has it: flat.
@@ -130,7 +139,7 @@ struct Event<'a> {
 }
 
 /// Names and values, in the order of the record. No name stands twice.
-struct Fields(Vec<(String, String)>);
+pub struct Fields(pub Vec<(String, String)>);
 
 impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -155,12 +164,16 @@ pub fn write(format: HuntFormat, hit: &Hit<'_>, rule: &RuleSaid, facts: &FileFac
     if format == HuntFormat::Table {
         return true;
     }
-    let line = Line::of(hit, rule, facts);
+    write_line(format, Line::of(hit, rule, facts), hit.time, out)
+}
+
+/// Writes a line of that time; `false` where this format cannot hold it.
+pub fn write_line(format: HuntFormat, line: Line<'_>, time: Option<Utc>, out: &mut Vec<u8>) -> bool {
     let text = match format {
         HuntFormat::Table => String::new(),
         HuntFormat::Jsonl => report::json::line(&line) + "\n",
         HuntFormat::Csv => line.csv(),
-        HuntFormat::Timesketch => match hit.time {
+        HuntFormat::Timesketch => match time {
             Some(time) => report::json::line(&line.event(time)) + "\n",
             None => return false,
         },
@@ -193,6 +206,7 @@ impl<'a> Line<'a> {
             account: hit.account.map(text),
             subject: hit.subject.map(text),
             fields: fields(&hit.record),
+            members: Vec::new(),
         }
     }
 
@@ -241,7 +255,7 @@ impl<'a> Line<'a> {
         line + "\r\n"
     }
 
-    fn event(self, time: model::Utc) -> Event<'a> {
+    fn event(self, time: Utc) -> Event<'a> {
         let details = self.details();
         let mut tag = vec![self.rule.level.word()];
         tag.extend(self.rule.attack.iter().map(String::as_str));

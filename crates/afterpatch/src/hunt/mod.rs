@@ -3,6 +3,7 @@
 //! arguments → inventory → rules → one pass over every byte, hits written in order → end screen → exit status.
 
 mod costs;
+mod joined;
 pub mod level;
 mod lines;
 mod outlet;
@@ -14,7 +15,8 @@ use std::sync::{Mutex, PoisonError};
 
 use detect::hunt::{Hit, Hunter, hunt_file};
 use detect::observe::{FileContent, FileFacts, FileTally, TimeRange};
-use detect::plan::{Compiled, Plan};
+use detect::plan::{Plan, RuleIndex};
+use detect::sigma::correlation::{CorrelationGroup, Member};
 use evidence::Inventory;
 use formats::block::{Block, Lines};
 use model::file::FileRecord;
@@ -26,6 +28,7 @@ use crate::assess::{self, interrupt};
 use crate::cli::{HuntFormat, HuntOptions};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use costs::Costs;
 use level::Level;
 use lines::RuleSaid;
 use outlet::{KEPT_BYTES_MAX, Outlet};
@@ -41,7 +44,8 @@ pub fn run(options: &HuntOptions, console: &Console) -> Result<Exit, Failure> {
         })?;
     }
     let inventory = Inventory::walk(&options.evidence).map_err(assess::refused)?;
-    let compiled = compile(options, console)?;
+    let packs = (!options.no_packs).then_some(&options.packs);
+    let compiled = assess::compile(packs, &options.sigma, console)?;
     let rules = rules(&compiled.plan, options.level)?;
     let growing = options.output.as_deref().map(Growing::new).transpose()?;
     interrupt::listen();
@@ -78,15 +82,6 @@ pub fn run(options: &HuntOptions, console: &Console) -> Result<Exit, Failure> {
     Ok(if interrupt::came() { Exit::Interrupted } else { found(&counted, options) })
 }
 
-/// Everything that is looked for: today the packs. Sets of rules of others join them here.
-fn compile(options: &HuntOptions, console: &Console) -> Result<Compiled, Failure> {
-    if let Some(set) = options.sigma.first() {
-        let message = format!("cannot load `{}`: this version runs the rules of packs only", set.display());
-        return Err(Failure::new(Exit::Usage, message).hint("`afterpatch packs import` makes a pack of Sigma rules"));
-    }
-    assess::compile(&options.packs, &[], console)
-}
-
 /// What lines say of each rule; of those below the level nothing is said.
 fn rules(plan: &Plan, level: Level) -> Result<Vec<Option<RuleSaid>>, Failure> {
     let said = |facts| Some(RuleSaid::of(facts)).filter(|rule| rule.level >= level);
@@ -117,10 +112,11 @@ fn hunt(
         format: options.format,
         outlet: Outlet::new(out, KEPT_BYTES_MAX, &interrupt::INTERRUPTED),
         totals: Mutex::default(),
+        costs: Costs::new(options.rule_cost),
     };
     let records = reading::read_all(inventory, &hunting, threads, console);
-    let written = begun.and(hunting.outlet.finish());
-    (records, hunting.totals.into_inner().unwrap_or_else(PoisonError::into_inner).end(), written)
+    let counted = hunting.join(inventory);
+    (records, counted, begun.and(hunting.outlet.finish()))
 }
 
 /// Hands hits on as they are found.
@@ -131,13 +127,46 @@ struct Hunting<'a> {
     format: HuntFormat,
     outlet: Outlet<'a>,
     totals: Mutex<Totals>,
+    /// Nothing spent yet, and whether to count it.
+    costs: Costs,
 }
 
 impl Hunting<'_> {
-    /// Counts and writes a hit, if its rule is of a level that is asked for. Members of correlations are noted here,
-    /// when there is somebody who joins them.
+    /// What comes of hits together, behind all files.
+    fn join(&self, inventory: &Inventory) -> Counted {
+        let file = u32::try_from(inventory.inputs.len()).unwrap_or(u32::MAX);
+        let mut piece = self.outlet.piece(file, self.outlet.number_block(file));
+        let totals = std::mem::take(&mut *self.totals.lock().unwrap_or_else(PoisonError::into_inner));
+        let counted = totals.end(self.plan, &mut |group, hits| {
+            self.take_group(group, inventory, hits, &mut piece.bytes);
+        });
+        drop(piece);
+        self.outlet.end(file);
+        counted
+    }
+
+    /// Counts and writes a correlation that found something.
+    fn take_group(&self, group: &CorrelationGroup, inventory: &Inventory, hits: &mut Hits, out: &mut Vec<u8>) {
+        let Some(rule) = self.rules.get(group.rule.at()).and_then(Option::as_ref) else { return };
+        let first = group.members.first();
+        let time = first.map(|member| member.time);
+        hits.count(group.rule, rule.level, first.map(|member| &*member.server), time);
+        let id =
+            |member: &Member| self.plan.rules().get(member.rule.at()).map(|facts| facts.id.clone()).unwrap_or_default();
+        if self.format != HuntFormat::Table
+            && !lines::write_line(self.format, joined::line(group, rule, inventory, &id), time, out)
+        {
+            hits.leave_out();
+        }
+    }
+
+    /// Counts and writes a hit, if its rule is of a level that is asked for. A rule of others that says that it is there
+    /// for a correlation alone tells nothing by itself.
     fn take_hit(&self, hit: &Hit<'_>, facts: &FileFacts, hits: &mut Hits, out: &mut Vec<u8>) {
         let Some(rule) = self.rules.get(hit.rule.at()).and_then(Option::as_ref) else { return };
+        if rule.foreign && self.plan.is_only_joined(hit.rule) {
+            return;
+        }
         hits.count(hit.rule, rule.level, hit.server, hit.time);
         if !lines::write(self.format, hit, rule, facts, out) {
             hits.leave_out();
@@ -156,12 +185,13 @@ impl Pass for Hunting<'_> {
         let mut piece = self.outlet.piece(facts.file, number);
         let mut hits = Hits::default();
         let family = parser.clone().advance(block.bytes);
-        let mut hunter = Hunter::new(self.plan, facts, self.range, family, |hit: &Hit<'_>| {
+        let found = |hit: &Hit<'_>| {
             self.take_hit(hit, facts, &mut hits, &mut piece.bytes);
-        });
+        };
+        let mut hunter = Hunter::new(self.plan, facts, self.range, family, found, self.costs.clone());
         let lines = parser.read(block, &mut hunter);
-        let file = hunter.finish();
-        (Told { file, hits }, lines)
+        let (file, costs) = hunter.finish();
+        (Told { file, hits, costs }, lines)
     }
 
     fn content(&self, facts: &FileFacts, content: &FileContent<'_>) -> Told {
@@ -170,7 +200,7 @@ impl Pass for Hunting<'_> {
         let file = hunt_file(self.plan, facts, content, &mut |hit| {
             self.take_hit(hit, facts, &mut hits, &mut piece.bytes);
         });
-        Told { file, hits }
+        Told { file, hits, costs: Costs::default() }
     }
 
     fn tally(told: &mut Told) -> &mut FileTally {
@@ -179,6 +209,10 @@ impl Pass for Hunting<'_> {
 
     fn take(&self, host: &str, facts: &FileFacts, told: Told) {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner).add(host, facts, told);
+    }
+
+    fn hashes_logs(&self) -> bool {
+        false
     }
 
     fn has_room(&self, file: u32) -> bool {
@@ -202,7 +236,11 @@ fn files_of(records: Vec<Read>) -> Vec<FileRecord> {
 
 /// The screen on standard output, where that is not taken by hits; else what is to be said on standard error.
 fn show(ended: &Ended<'_>, plan: &Plan, options: &HuntOptions, console: &Console) {
-    let costs = if options.rule_cost { costs::table(costs::of(plan)) } else { String::new() };
+    let name = |rule: RuleIndex| plan.rules().get(rule.at()).map(|facts| facts.id.clone()).unwrap_or_default();
+    let costs = match options.rule_cost {
+        true => costs::table(ended.counted.costs.told(&name)),
+        false => String::new(),
+    };
     match (options.format, &options.output) {
         (HuntFormat::Table, _) => console.result(&format!("{}{}{costs}", ended.table(), ended.footer())),
         (_, Some(_)) if !console.quiet => {

@@ -189,11 +189,16 @@ impl Ended<'_> {
         };
         let correlations = match correlations.len() {
             0 => String::new(),
-            correlations => {
-                format!("; {} not: a hunt joins no hits", count(correlations as u64, "correlation", "correlations"))
+            correlations => format!(" and {}", count(correlations as u64, "correlation", "correlations")),
+        };
+        let cut_short = match self.counted.cut_short.as_slice() {
+            [] => String::new(),
+            [first, rest @ ..] => {
+                let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+                format!("; {}: {}{more}", first.rule, first.reason)
             }
         };
-        format!("{} ran{below}{correlations}", count(ran.len() as u64, "rule", "rules"))
+        format!("{}{correlations} ran{below}{cut_short}", count(ran.len() as u64, "rule", "rules"))
     }
 
     fn hits(&self) -> String {

@@ -2,12 +2,13 @@
 //!
 //! Everything adds up regardless of order and stays small, whatever the evidence holds.
 
-use std::collections::BTreeMap;
-
-use detect::observe::{Bounded, FileFacts, FileTally, Merge, Tally};
-use detect::plan::RuleIndex;
+use detect::observe::{Bounded, FileFacts, FileTally, Merge, Tally, join_noted};
+use detect::pack::Refusal;
+use detect::plan::{Plan, RuleIndex};
+use detect::sigma::correlation::CorrelationGroup;
 use model::Utc;
 
+use super::costs::Costs;
 use super::level::Level;
 
 /// Pairs of rule and host that are told apart.
@@ -40,6 +41,7 @@ pub struct Told {
     /// Counts, times, rejects.
     pub file: FileTally,
     pub hits: Hits,
+    pub costs: Costs,
 }
 
 /// Hits, by rule and host and by level.
@@ -101,13 +103,21 @@ impl Hits {
 
     /// Puts the folder of their file in where records named nobody.
     fn of_folder(self, folder: &str) -> Self {
+        self.renamed(&|rule, _| key(rule, Whose::Folder(folder)))
+    }
+
+    /// Puts the host of the folder in where records named nobody.
+    fn of_owners(self, hosts: &Tally) -> Self {
+        self.renamed(&|rule, folder| key(rule, Whose::Named(&hosts.owner(folder, None))))
+    }
+
+    /// Other keys for what belongs to a folder.
+    fn renamed(self, other: &dyn Fn(RuleIndex, &str) -> Vec<u8>) -> Self {
         let mut rows: Bounded<Count> = Bounded::new(ROWS_MAX);
         let (entries, rest) = self.rows.into_parts();
         for (key, count) in entries {
             match parts(&key) {
-                Some((rule, Whose::Folder(_))) => {
-                    rows.slot(&self::key(rule, Whose::Folder(folder))).merge(count);
-                }
+                Some((rule, Whose::Folder(folder))) => rows.slot(&other(rule, folder)).merge(count),
                 _ => rows.slot(&key).merge(count),
             }
         }
@@ -128,6 +138,7 @@ impl Merge for Told {
     fn merge(&mut self, other: Self) {
         self.file.merge(other.file);
         self.hits.merge(other.hits);
+        self.costs.merge(other.costs);
     }
 }
 
@@ -136,12 +147,18 @@ impl Merge for Told {
 pub struct Totals {
     hosts: Tally,
     hits: Hits,
+    costs: Costs,
     sources: Bounded<Count>,
 }
 
 impl Default for Totals {
     fn default() -> Self {
-        Self { hosts: Tally::default(), hits: Hits::default(), sources: Bounded::new(SOURCES_MAX) }
+        Self {
+            hosts: Tally::default(),
+            hits: Hits::default(),
+            costs: Costs::default(),
+            sources: Bounded::new(SOURCES_MAX),
+        }
     }
 }
 
@@ -169,6 +186,10 @@ pub struct Counted {
     pub left_out: u64,
     /// Records by source, most first.
     pub sources: Vec<(String, u64)>,
+    /// What rules spent.
+    pub costs: Costs,
+    /// Rules whose correlations could not look at all of their hits.
+    pub cut_short: Vec<Refusal>,
 }
 
 impl Totals {
@@ -179,31 +200,33 @@ impl Totals {
         }
         self.hosts.add(folder, facts.suggested.as_deref(), told.file);
         self.hits.merge(told.hits.of_folder(folder));
+        self.costs.merge(told.costs);
     }
 
-    /// Ends the count: hits in records that name nobody go to the host of their folder.
-    pub fn end(self) -> Counted {
-        let (entries, rest) = self.hits.rows.into_parts();
-        let mut rows: BTreeMap<(u32, String), Count> = BTreeMap::new();
-        for (key, count) in &entries {
-            let Some((rule, whose)) = parts(key) else { continue };
-            let host = match whose {
-                Whose::Named(name) => name.to_owned(),
-                Whose::Folder(folder) => self.hosts.owner(folder, None),
-            };
-            rows.entry((rule.0, host)).or_default().merge(*count);
-        }
+    /// Ends the count: hits in records that name nobody go to the host of their folder, and correlations join hits; `each`
+    /// sees what they found and counts it.
+    pub fn end(self, plan: &Plan, each: &mut dyn FnMut(&CorrelationGroup, &mut Hits)) -> Counted {
+        let mut hits = self.hits.of_owners(&self.hosts);
+        let (_, noted) = self.hosts.into_servers(None);
+        let (groups, cut_short) = join_noted(plan, noted);
+        groups.iter().for_each(|group| each(group, &mut hits));
+        let (entries, rest) = hits.rows.into_parts();
+        let row = |key: &[u8], count: Count| match parts(key)? {
+            (rule, Whose::Named(name)) => Some(Row { rule, host: name.to_owned(), count }),
+            (_, Whose::Folder(_)) => None,
+        };
         let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
         let (sources, _) = self.sources.into_parts();
         let mut sources: Vec<(String, u64)> = sources.iter().map(|(key, count)| (text(key), count.hits)).collect();
         sources.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
-        let row = |((rule, host), count)| Row { rule: RuleIndex(rule), host, count };
         Counted {
-            rows: rows.into_iter().map(row).collect(),
+            rows: entries.iter().filter_map(|(key, count)| row(key, *count)).collect(),
             other_hits: rest.map_or(0, |count| count.hits),
-            levels: self.hits.levels,
-            left_out: self.hits.left_out,
+            levels: hits.levels,
+            left_out: hits.left_out,
             sources,
+            costs: self.costs,
+            cut_short,
         }
     }
 }
@@ -222,7 +245,7 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
-    use super::{Count, Counted, FileFacts, Level, Merge, RuleIndex, Told, Totals, Utc};
+    use super::{Count, Counted, FileFacts, Level, Merge, Plan, RuleIndex, Told, Totals, Utc};
 
     fn told(hits: &[(u32, Option<&str>, i64)]) -> Told {
         let mut told = Told::default();
@@ -243,7 +266,7 @@ mod tests {
         totals.add("a", &FileFacts::default(), told(&[(1, None, 5), (0, None, 7)]));
         totals.add("a", &FileFacts::default(), told(&[(1, Some("EXC01"), 3)]));
         totals.add("b", &FileFacts::default(), told(&[(1, None, 9)]));
-        let counted = totals.end();
+        let counted = totals.end(&Plan::default(), &mut |_, _| {});
         assert_eq!(rows(&counted), [(0, "EXC01", 1), (1, "EXC01", 2), (1, "UNKNOWN", 1)]);
         let both = Count { hits: 2, span: Some((Utc(3), Utc(5))) };
         assert_eq!(counted.rows[1].count, both);
@@ -264,7 +287,7 @@ mod tests {
         let ended = [forward, backward].map(|told| {
             let mut totals = Totals::default();
             totals.add("x", &FileFacts::default(), told);
-            totals.end().rows
+            totals.end(&Plan::default(), &mut |_, _| {}).rows
         });
         assert_eq!(ended[0], ended[1]);
     }

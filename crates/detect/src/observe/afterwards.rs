@@ -36,6 +36,16 @@ pub fn conclude(plan: &Plan, noted: Noted, observations: &mut Observations) -> V
     cut_short
 }
 
+/// The hits on all servers joined, and the rules that hit so often that correlations could not look at all of it.
+#[must_use]
+pub fn join_noted(plan: &Plan, noted: Noted) -> (Vec<CorrelationGroup>, Vec<Refusal>) {
+    let mut correlator = plan.correlations();
+    noted.0.into_iter().for_each(|(name, log)| correlator.take(&name, log));
+    let (groups, cut) = correlator.finish();
+    let cut_short = cut.iter().map(|cut| refusal(plan, cut)).collect();
+    (groups, cut_short)
+}
+
 fn refusal(plan: &Plan, cut: &CutShort) -> Refusal {
     Refusal {
         rule: plan.rules().get(cut.rule.at()).map(|facts| facts.id.clone()).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{Build, Family, Origin, Row, Source, Utc, WindowsEvent, server_name};
+use model::{Build, EventHead, Family, Origin, Row, Source, Utc, WindowsEvent, server_name};
 
 use super::access;
 use super::file::FileTally;
@@ -57,6 +57,11 @@ pub fn observe(event: &WindowsEvent<'_>, plan: &Plan, (file, binary): (u32, bool
 pub(crate) fn who<'e>(event: &'e WindowsEvent<'_>) -> (Option<&'e str>, Option<&'e str>) {
     let client = field(event, &["IpAddress", "SourceAddress", "SourceIp", "ClientAddress"]);
     (client, field(event, &["User", "SubjectUserName", "TargetUserName"]))
+}
+
+/// Whether these observers look into events of this kind, whatever rules there are: logons, refused ones, cleared logs.
+pub fn looks_at(head: &EventHead<'_>) -> bool {
+    matches!(head.event_id, 104 | 1102 | 4624 | 4625 | 4771 | 4776)
 }
 
 /// A successful logon of a person from another machine.

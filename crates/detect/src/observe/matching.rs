@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::{Family, Row, Schema};
 
 use super::columns::Columns;
-use crate::plan::{Binding, Plan, RowPlan, RuleIndex};
+use crate::plan::{Binding, Meter, Plan, RowPlan, RuleIndex};
 use crate::sigma::FieldId;
 
 /// Finds the rules that rows fit, in the order of the rows.
@@ -68,10 +68,14 @@ impl<'p> Matcher<'p> {
     }
 
     /// Reports the rules that fit the row gone on to, each once, in the order of their numbers.
-    pub fn fitting(&self, bound: &Bound<'_>, row: &Row<'_>, fits: &mut dyn FnMut(RuleIndex)) {
+    pub fn fitting(&self, bound: &Bound<'_>, row: &Row<'_>, meter: &mut impl Meter, fits: &mut dyn FnMut(RuleIndex)) {
         let Some((rows, binding)) = &bound.rules else { return };
-        let is_hit = |rule: &RuleIndex| rows.matches(*rule, binding, row) && self.plan.rule(*rule).holds_at(row.time);
-        self.rules.iter().copied().filter(is_hit).for_each(fits);
+        for rule in &self.rules {
+            let is_hit = meter.measure(*rule, || rows.matches(*rule, binding, row));
+            if is_hit && self.plan.rule(*rule).holds_at(row.time) {
+                fits(*rule);
+            }
+        }
     }
 }
 

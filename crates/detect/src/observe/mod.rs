@@ -24,7 +24,7 @@ mod server;
 mod sightings;
 mod tally;
 
-pub use afterwards::{Noted, conclude};
+pub use afterwards::{Noted, conclude, join_noted};
 pub use bounded::{Bounded, Merge};
 pub use file::FileTally;
 pub use files::{CONTENT_BYTES_MAX, FileContent, HEAD_BYTES, observe_file};
@@ -39,3 +39,4 @@ pub(crate) use events::who;
 pub(crate) use files::{Place, match_file, not_all_tried};
 pub(crate) use matching::{Bound, Matcher};
 pub(crate) use observer::{Here, OwnPages, strange_page};
+pub(crate) use server::ServerTally;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use model::observation::Belongs;
-use model::{Family, Origin, Raw, Reject, Row, Sink, Source, Utc, WindowsEvent, server_name};
+use model::{EventHead, Family, Origin, Raw, Reject, Row, Sink, Source, Utc, WindowsEvent, server_name};
 
 use super::columns::{Columns, is_empty};
 use super::file::FileTally;
@@ -14,7 +14,7 @@ use super::server::ServerTally;
 use super::sightings::Hit;
 use super::{access, events, refused};
 use crate::pack::IndicatorKind;
-use crate::plan::{Plan, RuleIndex};
+use crate::plan::{Plan, RuleIndex, Unmeasured};
 
 /// What is known of a file before it is read.
 #[derive(Clone, Debug, Default)]
@@ -125,7 +125,7 @@ impl<'p> Observer<'p> {
             origin,
             raw: Raw::Text(row.line),
         };
-        self.matcher.fitting(bound, row, &mut |rule| {
+        self.matcher.fitting(bound, row, &mut Unmeasured, &mut |rule| {
             let field = self.plan.rule(rule).subject_field;
             let subject = field.and_then(|field| bound.value(field, row));
             let subject = subject.as_deref().filter(|cell| !is_empty(cell));
@@ -159,6 +159,10 @@ impl Sink for Observer<'_> {
             self.observe(row, &bound);
         }
         self.bound = Some(bound);
+    }
+
+    fn wants_data(&mut self, head: &EventHead<'_>) -> bool {
+        events::looks_at(head) || self.plan.looks_at(head.channel, head.provider, head.event_id)
     }
 
     fn event(&mut self, event: &WindowsEvent<'_>) {

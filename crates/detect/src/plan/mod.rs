@@ -293,6 +293,9 @@ impl Plan {
     }
 }
 
+/// Rules by the scope of their names, which is a pack or a set, and by each of their names.
+type ByName = BTreeMap<(String, String), RuleIndex>;
+
 /// A correlation that is still to be compiled.
 type Waiting<'a> = (&'a Pack, &'a WrittenRule, &'a rsigma_parser::CorrelationRule);
 
@@ -314,7 +317,7 @@ struct Compiler {
     /// Rules by their `id` attribute, in lower case.
     uuids: BTreeMap<String, String>,
     /// Rules by pack and by each of their names.
-    by_name: BTreeMap<(String, String), RuleIndex>,
+    by_name: ByName,
     /// The rules that correlations join, by correlation.
     joined: BTreeMap<RuleIndex, Vec<RuleIndex>>,
 }
@@ -420,7 +423,7 @@ impl Compiler {
     fn join(
         &mut self,
         syntax: &rsigma_parser::CorrelationRule,
-        find: &dyn Fn(&BTreeMap<(String, String), RuleIndex>, &str) -> Option<RuleIndex>,
+        find: &dyn Fn(&ByName, &str) -> Option<RuleIndex>,
     ) -> Result<(), Reason> {
         let (by_name, joined, next) = (&self.by_name, &self.joined, self.next());
         let known = |name: &str| {

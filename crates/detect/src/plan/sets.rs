@@ -4,13 +4,13 @@
 //! in words; no file is passed over in silence.
 
 use model::assessment::PackIdentity;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use model::campaign::{Level, Proves, RuleFacts, RuleSource};
 use rsigma_parser::{CorrelationRule, FilterRule, SigmaRule};
 
 use super::routes::{self, Route};
-use super::{Compiler, Rule, RuleIndex, foreign};
+use super::{ByName, Compiler, Rule, RuleIndex, foreign};
 use crate::pack::{self, Document, Glance, RuleSet, Written};
 use crate::sigma::{Detection, Placeholders, Reason, filter};
 
@@ -235,7 +235,7 @@ impl Compiler {
             return Ok(Outcome::Duplicate(first));
         }
         let scope = scope_of(set);
-        let find = |by_name: &BTreeMap<(String, String), RuleIndex>, name: &str| {
+        let find = |by_name: &ByName, name: &str| {
             let known = |name: &str| by_name.get(&(scope.clone(), name.to_owned())).copied();
             known(name).or_else(|| known(&name.to_ascii_lowercase()))
         };

@@ -7,7 +7,7 @@ use super::fields::{FieldId, FieldNames, Fields};
 use super::modifiers::Modifiers;
 use super::moment::TimePart;
 use super::network::Network;
-use super::pattern::{Case, Pattern, Piece};
+use super::pattern::{Case, Pattern, Piece, Text};
 use super::reason::Reason;
 use super::regular::Expression;
 
@@ -100,9 +100,10 @@ impl Item {
                 if self.negated && (value.is_none() || self.tests.iter().any(|test| test.lacks_reference(fields))) {
                     return false;
                 }
-                self.combine(|test| test.holds(value, fields))
+                let text = value.map(Text::new);
+                self.combine(|test| test.holds(text.as_ref(), fields))
             }
-            None => self.combine(|test| fields.any(&mut |text| test.holds_for(text))),
+            None => self.combine(|test| fields.any(&mut |text| test.holds_for(&Text::new(text)))),
         };
         holds != self.negated
     }
@@ -128,15 +129,15 @@ impl Item {
 }
 
 impl Test {
-    fn holds<F: Fields + ?Sized>(&self, value: Option<&[u8]>, fields: &F) -> bool {
+    fn holds<F: Fields + ?Sized>(&self, value: Option<&Text<'_>>, fields: &F) -> bool {
         match self {
             Self::Exists(expected) => value.is_some() == *expected,
-            Self::Null => value.is_none_or(|value| fields.is_nothing(value)),
-            Self::Text(pattern) if pattern.is_empty() => value.is_some_and(|value| fields.is_nothing(value)),
+            Self::Null => value.is_none_or(|value| fields.is_nothing(value.written)),
+            Self::Text(pattern) if pattern.is_empty() => value.is_some_and(|value| fields.is_nothing(value.written)),
             Self::AnyOf(tests) => tests.iter().any(|test| test.holds(value, fields)),
             Self::Reference(other, part, case) => {
                 let other = fields.get(*other);
-                value.zip(other.as_deref()).is_some_and(|(value, other)| part.fits(value, other, *case))
+                value.zip(other.as_deref()).is_some_and(|(value, other)| part.fits(value.written, other, *case))
             }
             _ => value.is_some_and(|value| self.holds_for(value)),
         }
@@ -171,10 +172,11 @@ impl Test {
     }
 
     /// The tests that look at one text only.
-    fn holds_for(&self, text: &[u8]) -> bool {
+    fn holds_for(&self, subject: &Text<'_>) -> bool {
+        let text = subject.written;
         match self {
-            Self::Text(pattern) => pattern.matches(text),
-            Self::AnyOf(tests) => tests.iter().any(|test| test.holds_for(text)),
+            Self::Text(pattern) => pattern.matches(subject),
+            Self::AnyOf(tests) => tests.iter().any(|test| test.holds_for(subject)),
             Self::Regular(expression) => expression.matches(text),
             Self::Network(network) => network.contains(text),
             Self::Integer(expected) => parse_integer(text) == Some(*expected),
@@ -211,7 +213,7 @@ impl Part {
             Self::End => vec![Piece::Many, bytes],
             Self::Anywhere => vec![Piece::Many, bytes, Piece::Many],
         };
-        Pattern::new(pieces, case).matches(text)
+        Pattern::new(pieces, case).matches(&Text::new(text))
     }
 }
 

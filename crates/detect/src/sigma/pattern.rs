@@ -5,6 +5,7 @@
 //! for required literals sees whatever the test would accept.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use memchr::{memchr, memchr2, memmem};
 
@@ -34,6 +35,26 @@ pub(super) enum Piece {
     Many,
     /// Any of the dashes of `windash`.
     Dash,
+}
+
+/// A text that many patterns are put to: folded once, and only if one of them asks.
+#[derive(Debug)]
+pub(super) struct Text<'a> {
+    pub(super) written: &'a [u8],
+    /// `None` inside: all of it is ASCII.
+    folded: OnceCell<Option<Cow<'a, [u8]>>>,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(written: &'a [u8]) -> Self {
+        Self { written, folded: OnceCell::new() }
+    }
+
+    /// The text in lower case; `None` where all of it is ASCII.
+    fn folded(&self) -> Option<&[u8]> {
+        let folded = || (!self.written.is_ascii()).then(|| fold(self.written));
+        self.folded.get_or_init(folded).as_deref()
+    }
 }
 
 /// A compiled string test.
@@ -118,11 +139,11 @@ impl Pattern {
     }
 
     /// Whether the whole text fits the pattern.
-    pub(super) fn matches(&self, text: &[u8]) -> bool {
+    pub(super) fn matches(&self, text: &Text<'_>) -> bool {
         match self.folds {
-            false => self.matches_folded(text),
+            false => self.matches_folded(text.written),
             // Letters that are not ASCII equal none that are.
-            true => !text.is_ascii() && self.matches_folded(&fold(text)),
+            true => text.folded().is_some_and(|folded| self.matches_folded(folded)),
         }
     }
 
@@ -340,7 +361,7 @@ fn lower_case(character: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::{Case, Pattern, Piece};
+    use super::{Case, Pattern, Piece, Text};
 
     /// Reads `*` and `?` without escapes.
     fn pattern(text: &str, case: Case) -> Pattern {
@@ -384,21 +405,25 @@ mod tests {
             ("M\u{dc}LL*", "m\u{fc}ll.aspx", true),
             ("k", "\u{212a}", false),
         ] {
-            assert_eq!(pattern(written, Case::Disregarded).matches(text.as_bytes()), fits, "{written} {text}");
+            assert_eq!(
+                pattern(written, Case::Disregarded).matches(&Text::new(text.as_bytes())),
+                fits,
+                "{written} {text}"
+            );
         }
     }
 
     #[test]
     fn keeps_case_when_told() {
-        assert!(pattern("*Ab*", Case::Kept).matches(b"xAbx"));
-        assert!(!pattern("*Ab*", Case::Kept).matches(b"xabx"));
-        assert!(!pattern("Ab*", Case::Kept).matches(b"abx"));
+        assert!(pattern("*Ab*", Case::Kept).matches(&Text::new(b"xAbx")));
+        assert!(!pattern("*Ab*", Case::Kept).matches(&Text::new(b"xabx")));
+        assert!(!pattern("Ab*", Case::Kept).matches(&Text::new(b"abx")));
     }
 
     #[test]
     fn takes_any_bytes() {
-        assert!(pattern("*\u{e9}*", Case::Disregarded).matches(b"\xff\xc3\x89\xff"));
-        assert!(pattern("a?b", Case::Disregarded).matches(b"a\xffb"));
-        assert!(!pattern("a?b", Case::Disregarded).matches(b"a\xff\xffb"));
+        assert!(pattern("*\u{e9}*", Case::Disregarded).matches(&Text::new(b"\xff\xc3\x89\xff")));
+        assert!(pattern("a?b", Case::Disregarded).matches(&Text::new(b"a\xffb")));
+        assert!(!pattern("a?b", Case::Disregarded).matches(&Text::new(b"a\xff\xffb")));
     }
 }
