@@ -19,6 +19,7 @@ RENAMED = {
     "NewProcessId": "ProcessId",
     "ProcessId": "ParentProcessId",
     "SubjectLogonId": "LogonId",
+    "MandatoryLabel": "IntegrityLevel",
 }
 
 

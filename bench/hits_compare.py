@@ -116,9 +116,9 @@ def read_rsigma(out: Path, logs: Logs, rules: Rules) -> set[Hit]:
 
 
 def run_hayabusa(options, logs: Logs, rules: Path, out: Path) -> None:
-    """All rules and no channel filter. Its own rules are those of SigmaHQ, converted; they name what they derive from."""
+    """All rules and no channel filter. Its rules are those of SigmaHQ, converted, with other ids and the same file names."""
     command = [options.hayabusa, "dfir-timeline", "-d", logs.base, "-r", options.hayabusa_rules / "sigma", "-c", options.hayabusa_rules / "config"]
-    command += ["-p", "all-field-info", "-T", "jsonl", "-o", out, "-C", "-w", "-q", "-Q", "-N", "-A", "-a"]
+    command += ["-p", "all-field-info", "-t", "jsonl", "-o", out, "-C", "-w", "-q", "-Q", "-N", "-A", "-a", "-n", "-u"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -127,12 +127,14 @@ def read_hayabusa(out: Path, logs: Logs, rules: Rules, converted: Path) -> set[H
     for file in converted.rglob("*.yml"):
         text = file.read_text(encoding="utf-8")
         own = re.search(r"^id:\s*(\S+)", text, re.M)
-        derived = re.findall(r"^\s+- id:\s*(\S+)\s*\n\s+type:\s*derived", text, re.M)
         if own:
-            origin[own[1]] = next((number for number in reversed(derived) if number in rules.name_of), own[1])
+            # The files keep their names; what a rule says it derives from can also be a third rule.
+            origin[own[1]] = rules.id_of.get(file.stem, own[1])
     hits = set()
     for hit in lines_of(out):
-        hits.add((origin.get(hit["RuleID"], hit["RuleID"]), logs.name(hit["EvtxFile"]), int(hit["RecordID"])))
+        # A correlation is no hit of one record.
+        if str(hit.get("RecordID", "")).isdigit():
+            hits.add((origin.get(hit["RuleID"], hit["RuleID"]), logs.name(hit["EvtxFile"]), int(hit["RecordID"])))
     return hits
 
 
