@@ -280,10 +280,10 @@ mod tests {
 
     use model::{Cell, Schema};
 
-    use super::{Family, FileFacts, FileFields, Hunter, Record, Row, Sink, TimeRange, Utc};
+    use super::{Family, FileFacts, FileFields, Hit, Hunter, Record, Row, Sink, TimeRange, Utc};
     use crate::observe::Observer;
     use crate::pack::PackFiles;
-    use crate::plan::Plan;
+    use crate::plan::{Plan, Unmeasured};
 
     const RULE: &str = "title: Told apart\nid: 00000000-0000-4000-8000-000000000001\nstatus: test\n\
         description: x\nauthor: x\ndate: 2026-01-01\n\
@@ -340,9 +340,8 @@ mod tests {
     fn hits(range: TimeRange) -> Vec<(u64, String)> {
         let (plan, facts) = (plan(), FileFacts::default());
         let mut found = Vec::new();
-        let mut hunter = Hunter::new(&plan, &facts, range, Some(Family::Iis), |hit| {
-            found.push((hit.origin.record, plan.rules()[hit.rule.at()].id.clone()));
-        });
+        let note = |hit: &Hit<'_>| found.push((hit.origin.record, plan.rules()[hit.rule.at()].id.clone()));
+        let mut hunter = Hunter::new(&plan, &facts, range, Some(Family::Iis), note, Unmeasured);
         feed(&mut hunter, LINES, 1_000);
         drop(hunter.finish());
         found
@@ -369,7 +368,7 @@ mod tests {
         feed(&mut observer, LINES, 1_000);
         let mut tally = crate::observe::Tally::default();
         tally.add("h", None, observer.finish());
-        let servers = tally.into_servers(None);
+        let (servers, _) = tally.into_servers(None);
         let sightings = servers.values().flat_map(|server| &server.sightings);
         let mut seen: Vec<(u64, String)> = sightings
             .flat_map(|sighting| sighting.evidence.iter().map(|record| (record.origin.record, sighting.rule)))

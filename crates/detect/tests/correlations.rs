@@ -295,7 +295,8 @@ fn every_hit_of_a_log_counts() {
         })
         .collect();
     let observed = |cuts: &[&[String]]| {
-        let facts = FileFacts { file: 0, on_server: r"c:\inetpub\logs\logfiles\w3svc1\u_ex210303.log".into() };
+        let on_server = r"c:\inetpub\logs\logfiles\w3svc1\u_ex210303.log".into();
+        let facts = FileFacts { on_server, ..FileFacts::default() };
         let mut tallies = cuts.iter().map(|rows| {
             let log = format!("{header}{}", rows.concat());
             let family = Some(Family::Iis);
