@@ -28,15 +28,11 @@ const KNOWN: [Known; 18] = [
     known("oracle/data-named-like-the-log", CHANNEL),
     known("oracle/dash-of-a-rule-with-slashes", DASHES),
     known("oracle/ends-with-question-marks", WILDCARDS),
-    known("oracle/integrity-in-4688", LABEL),
     known("oracle/nothing-is-an-empty-element", NOTHING),
     known("oracle/star-over-line-breaks", LINES),
     known("oracle/starts-with-question-marks", WILDCARDS),
     known("sigmahq/create_remote_thread_win_hktl_cactustorch", NOTHING),
-    known("sigmahq/proc_creation_win_conhost_legacy_option", LABEL),
     known("sigmahq/proc_creation_win_renamed_sysinternals_procdump", DASHES),
-    known("sigmahq/proc_creation_win_spoolsv_susp_child_processes", LABEL),
-    known("sigmahq/proc_creation_win_tscon_rdp_session_hijacking", LABEL),
     known("sigmahq/win_firewall_as_add_rule", NOTHING),
     known("sigmahq/win_security_ad_user_enumeration", WILDCARDS),
     known("sigmahq/win_security_alert_enable_weak_encryption", WILDCARDS),
@@ -48,7 +44,6 @@ const KEYWORDS: &str = "keywords are looked for in the whole record; theirs want
 const CHANNEL: &str =
     "OURS IS WRONG: the event of a cleared log names that log as `Channel`, ours takes the log of the record";
 const DASHES: &str = "`windash` takes all dashes for one another, `/` too; theirs replaces only the `-` of a rule";
-const LABEL: &str = "OURS IS WRONG: `MandatoryLabel` of Security 4688 is not read as `IntegrityLevel`";
 const LINES: &str = "`*` is any number of any characters; theirs stops at the end of a line";
 const NOTHING: &str = "`null` is an empty element too, since event logs have no other way to write nothing";
 const WILDCARDS: &str =

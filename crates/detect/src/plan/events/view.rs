@@ -7,7 +7,7 @@ use model::WindowsEvent;
 use crate::sigma::{FieldId, FieldNames, Fields};
 
 /// Security 4688 under the names of Sysmon 1 (SigmaHQ taxonomy, "process creation").
-const RENAMED: [(&str, &str); 7] = [
+const RENAMED: [(&str, &str); 8] = [
     ("Image", "NewProcessName"),
     ("CommandLine", "ProcessCommandLine"),
     ("ParentImage", "ParentProcessName"),
@@ -15,6 +15,8 @@ const RENAMED: [(&str, &str); 7] = [
     ("ProcessId", "NewProcessId"),
     ("ParentProcessId", "ProcessId"),
     ("LogonId", "SubjectLogonId"),
+    // Rules name the SIDs of the one beside the words of the other: `IntegrityLevel: [High, S-1-16-12288]`.
+    ("IntegrityLevel", "MandatoryLabel"),
 ];
 
 /// More fields than this are out of the reach of rules; no event that Windows writes has so many.
