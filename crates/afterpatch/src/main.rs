@@ -19,6 +19,9 @@ mod sigma;
 
 use clap::Parser;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     let arguments = match cli::Arguments::try_parse() {
         Ok(arguments) => arguments,

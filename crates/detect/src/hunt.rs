@@ -185,15 +185,14 @@ impl<F: FnMut(&Hit<'_>), M: Meter> Sink for Hunter<'_, F, M> {
         let name = server_name(&event.computer);
         let server = self.tally.server(name.as_deref());
         server.coverage.record(source, event.time);
-        let (client, account) = who(event);
         let hit = Hit {
             rule: RuleIndex(0),
             time: event.time,
             server: name.as_deref(),
             source,
             origin: Origin { file: self.facts.file, record: event.record, offset: event.offset },
-            client: client.map(str::as_bytes),
-            account: account.map(str::as_bytes),
+            client: None,
+            account: None,
             subject: None,
             record: Record::Event(event),
         };
@@ -202,7 +201,9 @@ impl<F: FnMut(&Hit<'_>), M: Meter> Sink for Hunter<'_, F, M> {
             if plan.rule(rule).holds_at(event.time) {
                 let field = plan.rule(rule).subject_field;
                 let subject = field.and_then(|field| plan.event_value(rule, field, event));
-                let hit = Hit { rule, subject: subject.as_deref(), ..hit };
+                let (client, account) = who(event);
+                let (client, account) = (client.map(str::as_bytes), account.map(str::as_bytes));
+                let hit = Hit { rule, subject: subject.as_deref(), client, account, ..hit };
                 hit.note(plan, server, &|field| plan.event_value(rule, field, event));
                 found(&hit);
             }

@@ -27,7 +27,7 @@ pub fn text(assessment: &Assessment) -> String {
 #[must_use]
 pub fn pretty(value: &impl Serialize) -> String {
     let json = serde_json::to_string_pretty(value).expect("only text is a key");
-    let mut text = escape_hidden(&json);
+    let mut text = escape_hidden(json);
     text.push('\n');
     text
 }
@@ -46,11 +46,14 @@ pub fn write(assessment: &Assessment, mut out: impl io::Write) -> io::Result<()>
 /// When a map has keys that are no text.
 #[must_use]
 pub fn line(value: &impl Serialize) -> String {
-    escape_hidden(&serde_json::to_string(value).expect("a line has only text as keys"))
+    escape_hidden(serde_json::to_string(value).expect("a line has only text as keys"))
 }
 
 /// Outside of strings JSON is ASCII, so whatever is hidden here stands inside a string, where `\uXXXX` means the same.
-fn escape_hidden(json: &str) -> String {
+fn escape_hidden(json: String) -> String {
+    if json.bytes().all(|byte| byte < 0x7f) {
+        return json;
+    }
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c >= '\u{7f}' && is_hidden(c) {
@@ -142,7 +145,7 @@ mod tests {
     #[test]
     fn hides_nothing_and_loses_nothing() {
         let original = "a\u{202e}b\u{9b}c\u{e0041}\u{10fffd}漢";
-        let json = escape_hidden(&serde_json::to_string(original).expect("text"));
+        let json = escape_hidden(serde_json::to_string(original).expect("text"));
         assert_eq!(json, "\"a\\u202eb\\u009bc\\udb40\\udc41\\udbff\\udffd漢\"");
         assert_eq!(serde_json::from_str::<String>(&json).expect("valid JSON"), original);
     }

@@ -1,6 +1,7 @@
 //! A stream of bytes, cut into blocks of whole lines or of whole chunks of an event log.
 
 use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
 
 use formats::evtx;
 use formats::text::encoding::{Encoding, Utf16};
@@ -53,7 +54,9 @@ pub struct Chunks<R> {
 impl<R: Read> Chunks<R> {
     /// `head` was already read from `source`; so many bytes stand before the first chunk.
     pub fn new(source: R, head: &[u8], header: usize) -> Self {
-        Self { source, rest: head.to_vec(), header, offset: 0, ended: false, failed: None }
+        let mut rest = spare_buffer();
+        rest.extend_from_slice(head);
+        Self { source, rest, header, offset: 0, ended: false, failed: None }
     }
 
     fn next(&mut self) -> io::Result<Option<OwnedBlock>> {
@@ -67,8 +70,7 @@ impl<R: Read> Chunks<R> {
         if self.rest.is_empty() {
             return self.failed.take().map_or(Ok(None), Err);
         }
-        let rest = self.rest.split_off(wanted.min(self.rest.len()));
-        let bytes = std::mem::replace(&mut self.rest, rest);
+        let bytes = split_off_head(&mut self.rest, wanted, self.ended);
         let offset = self.offset;
         self.offset += bytes.len() as u64;
         Ok(Some(OwnedBlock { bytes, offset, first_line: 0 }))
@@ -97,12 +99,47 @@ pub struct OwnedBlock {
     pub first_line: u64,
 }
 
+impl Drop for OwnedBlock {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        if (BUFFER_BYTES..=BUFFER_BYTES * 2).contains(&bytes.capacity()) && spare.len() < SPARE_MAX {
+            bytes.clear();
+            spare.push(bytes);
+        }
+    }
+}
+
+/// Room for a block and for what is read beyond it.
+const BUFFER_BYTES: usize = BLOCK_BYTES + (512 << 10);
+/// Buffers kept: as many as there are blocks in flight with few threads.
+const SPARE_MAX: usize = 8;
+
+/// Buffers of blocks that are done with. New memory would be zeroed by the system page by page, which costs as much as
+/// reading.
+static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+fn spare_buffer() -> Vec<u8> {
+    let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    spare.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
+}
+
+/// The first bytes of a buffer, in it; what is left goes to another one. `last`: nothing more will be read.
+fn split_off_head(buffer: &mut Vec<u8>, length: usize, last: bool) -> Vec<u8> {
+    let length = length.min(buffer.len());
+    let mut rest = if last && length == buffer.len() { Vec::new() } else { spare_buffer() };
+    rest.extend_from_slice(buffer.get(length..).unwrap_or_default());
+    let mut head = std::mem::replace(buffer, rest);
+    head.truncate(length);
+    head
+}
+
 impl<R: Read> Blocks<R> {
     /// `head` was already read from `source`.
     pub fn new(source: R, head: &[u8], encoding: Encoding) -> Self {
         let mut blocks = Self {
             source,
-            rest: Vec::new(),
+            rest: spare_buffer(),
             skipping: false,
             decoder: None,
             ended: false,
@@ -117,7 +154,7 @@ impl<R: Read> Blocks<R> {
         } else {
             let without_mark = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
             blocks.offset = (head.len() - without_mark.len()) as u64;
-            blocks.rest = without_mark.to_vec();
+            blocks.rest.extend_from_slice(without_mark);
         }
         blocks
     }
@@ -183,8 +220,7 @@ impl<R: Read> Blocks<R> {
             self.skipping = true;
             LINE_BYTES_MAX
         });
-        let rest = self.rest.split_off(length.min(self.rest.len()));
-        let mut bytes = std::mem::replace(&mut self.rest, rest);
+        let mut bytes = split_off_head(&mut self.rest, length, self.ended);
         let (offset, first_line) = (self.offset, self.line);
         self.offset += bytes.len() as u64;
         if self.skipping {

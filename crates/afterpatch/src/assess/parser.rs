@@ -1,5 +1,7 @@
 //! Which reader a file gets, and the state it needs where a block ends.
 
+use std::cell::Cell;
+
 use formats::block::{Block, Lines};
 use formats::{delimited, evtx, jsonl, setup, test_proxylogon};
 use model::file::Kind;
@@ -82,11 +84,19 @@ fn read_chunks(block: &Block<'_>, header: usize, sink: &mut dyn Sink) -> Lines {
     let (header, chunks) = block.bytes.split_at(header.min(block.bytes.len()));
     let mut count = evtx::read_header(header, sink);
     let mut offset = block.offset + header.len() as u64;
+    // Taken out while it reads: one that a fault overturned is not used again.
+    let mut reader = EVENT_LOGS.take();
     for chunk in chunks.chunks(evtx::CHUNK_BYTES) {
-        count += evtx::read_chunk(chunk, offset, sink);
+        count += reader.chunk(chunk, offset, sink);
         offset += chunk.len() as u64;
     }
+    EVENT_LOGS.set(reader);
     count
+}
+
+thread_local! {
+    /// The reader of event logs of a thread: logs define the same templates again and again.
+    static EVENT_LOGS: Cell<evtx::Reader> = Cell::default();
 }
 
 #[cfg(test)]

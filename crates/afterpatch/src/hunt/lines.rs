@@ -6,7 +6,6 @@
 //! `timesketch/lib/utils.py`); what has no time cannot stand in a timeline.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use detect::hunt::{Hit, Record};
@@ -288,15 +287,15 @@ impl<'a> Line<'a> {
 /// Fields of a record. A second one of the same name is told apart by a number.
 fn fields(record: &Record<'_>) -> Fields {
     let mut all: Vec<(String, String)> = Vec::new();
-    let mut names = BTreeSet::new();
     record.fields(&mut |name, value| {
         if all.len() >= FIELDS_MAX {
             return;
         }
+        let is_taken = |name: &str, all: &[(String, String)]| all.iter().any(|(taken, _)| taken == name);
         let mut name = capped(name);
-        if !names.insert(name.clone()) {
+        if is_taken(&name, &all) {
             name = format!("{name}#{}", all.len() + 1);
-            if !names.insert(name.clone()) {
+            if is_taken(&name, &all) {
                 return;
             }
         }
