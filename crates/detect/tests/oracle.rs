@@ -400,9 +400,13 @@ impl<'a> Fields<'a> {
         Self(fields)
     }
 
+    /// The names of Sysmon 1 before the own ones: `ProcessId` is one of both.
     fn renamed(&self) -> Self {
-        let name = |name: &'a str| RENAMED.iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, ours)| *ours);
-        Self(self.0.iter().map(|(of, value)| (name(of), value.clone())).collect())
+        let other = |name: &str| RENAMED.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
+        let mut fields: Vec<(&str, Cow<'_, str>)> =
+            self.0.iter().filter_map(|(name, value)| Some((other(name)?, value.clone()))).collect();
+        fields.extend(self.0.iter().cloned());
+        Self(fields)
     }
 }
 
