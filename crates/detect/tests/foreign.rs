@@ -257,6 +257,18 @@ fn converted_rules_say_themselves_which_events_they_mean() {
 }
 
 #[test]
+fn a_cleared_log_is_named_by_the_data() {
+    let cleared = event("System", 104, &[("Channel", "Application")]);
+    let named = |names: &str| format!("  e: {{EventID: 104, Channel: {names}}}\n  condition: e");
+    assert!(fits("product: windows, service: system", &named("[Application, Security]"), &cleared));
+    assert!(!fits("product: windows, service: system", &named("[Security, System]"), &cleared));
+    assert!(fits("product: windows, service: system", &named("System"), &cleared), "converted rules mean the log");
+    assert!(fits("product: windows", &named("System"), &cleared));
+    let of_data = "  e: {EventID: 104, Channel: System, LogFileClearedChannel: Application}\n  condition: e";
+    assert!(fits("product: windows, service: system", of_data, &cleared));
+}
+
+#[test]
 fn antivirus_is_windows_defender() {
     let log = "Microsoft-Windows-Windows Defender/Operational";
     let paths = r"file:_C:\inetpub\q7.aspx; file:_C:\Temp\x.txt";
@@ -421,7 +433,9 @@ fn a_filter_is_no_part_of_what_a_rule_counts() {
     let compiled = compile(&[("f.yml", filter), ("r.yml", &text)]);
     assert_eq!(hits(&compiled.plan, &line("GET", "/x", "-", "x", 200)), 1);
     let open = text.replace("all of them", "all of *");
-    assert_eq!(outcomes(&compile(&[("f.yml", filter), ("r.yml", &open)])), ["f.yml: filter of 0", "r.yml: refused"]);
+    let compiled = compile(&[("f.yml", filter), ("r.yml", &open)]);
+    assert_eq!(outcomes(&compiled), ["f.yml: filter of 1", "r.yml: loaded"]);
+    assert_eq!(hits(&compiled.plan, &line("GET", "/x", "-", "x", 200)), 1);
 }
 
 #[test]

@@ -70,6 +70,7 @@ pub(crate) fn settle_clearings(seen: &mut [Seen]) {
     let is_clearing = |one: &&mut Seen| {
         let meanwhile = |time: Utc| time.secs_since(first) >= 0 && time.secs_since(last) <= CLEARED_WITHIN_SECS;
         one.proves() == Proves::Context
+            && !one.foreign
             && one.family == Family::Windows
             && one.finding.attack.iter().any(technique)
             && one.finding.time.is_some_and(meanwhile)

@@ -64,6 +64,8 @@ pub(crate) fn settle_descendants(seen: &mut [Seen]) {
             break;
         }
     }
+    // A rule of others says nothing about whose a command is; one of ours that hits it too does.
+    parents.retain(|index, _| seen.get(*index).is_some_and(|one| !one.foreign));
     for (index, (parent, unique)) in parents {
         let of = seen.get(parent).map(|one| (one.id().to_owned(), one.finding.time));
         if let (Some(one), Some((id, time))) = (seen.get_mut(index), of) {

@@ -141,6 +141,7 @@ fn ends_late(anchor: &Seen, before: &Seen) -> bool {
 fn is_background_of_the_system(one: &Seen) -> bool {
     one.proves() == Proves::Context
         && !one.indicator
+        && !one.foreign
         && one.finding.rule != JOIN_RULE
         && one.finding.stage != Stage::Access
         && matches!(one.family, Family::Windows | Family::RpsCmdlet)

@@ -105,6 +105,11 @@ pub fn compile(packs: Option<&PackOptions>, folders: &[PathBuf], console: &Conso
     let files: Vec<_> = opened.iter().map(|opened| opened.files.clone()).collect();
     let sets = sigma::open(folders)?;
     let compiled = Plan::compile_all(&files, &sets.sets);
+    let account = (!folders.is_empty()).then(|| sigma::account(&sets, &compiled));
+    if let Some(account) = &account {
+        account.screen().iter().for_each(|line| console.say(line));
+        account.refuse_nothing()?;
+    }
     if compiled.plan.rules().is_empty() {
         return Err(Failure::new(Exit::Integrity, "no rule loaded: nothing could be found, so nothing is said")
             .hint("a folder of packs holds a folder per campaign with pack.toml and rules/*.yml"));
@@ -114,11 +119,6 @@ pub fn compile(packs: Option<&PackOptions>, folders: &[PathBuf], console: &Conso
     }
     for refusal in &compiled.refusals {
         console.say(&format!("refused: {}: {}", ForTerminal(&refusal.rule), ForTerminal(&refusal.reason)));
-    }
-    if !folders.is_empty() {
-        let account = sigma::account(&sets, &compiled);
-        account.refuse_nothing()?;
-        account.screen().iter().for_each(|line| console.say(line));
     }
     Ok(compiled)
 }

@@ -57,15 +57,22 @@ pub fn write(
 
 /// Writes one file of its own, whole or not at all.
 pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
-    let mut growing = Growing::new(path)?;
-    growing.fresh.fill(|out| out.write_all(text.as_bytes())).map_err(|error| cannot_write_file(path, &error))?;
+    let growing = Growing::new(path)?;
+    growing.file().write_all(text.as_bytes()).map_err(|error| cannot_write_file(path, &error))?;
     growing.put()
 }
 
 /// A file that is written bit by bit. It stands under a fresh name until it is put in its place.
 pub struct Growing {
-    fresh: Fresh,
+    into: Into,
     path: PathBuf,
+}
+
+enum Into {
+    /// A new file beside it, which takes its place in the end.
+    Beside(Fresh),
+    /// A device or a pipe is written as it is: nothing may take its place.
+    Straight(File),
 }
 
 impl Growing {
@@ -74,19 +81,26 @@ impl Growing {
         let failed = |error: io::Error| cannot_write_file(path, &error);
         let name =
             path.file_name().filter(|_| !path.is_dir()).ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let fresh = Fresh::new(folder, &name.to_string_lossy()).map_err(failed)?;
-        Ok(Self { fresh, path: path.to_owned() })
+        let into = if path.metadata().is_ok_and(|there| !there.is_file()) {
+            Into::Straight(OpenOptions::new().write(true).open(path).map_err(failed)?)
+        } else {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Into::Beside(Fresh::new(folder, &name.to_string_lossy()).map_err(failed)?)
+        };
+        Ok(Self { into, path: path.to_owned() })
     }
 
     /// To write to.
     pub fn file(&self) -> &File {
-        &self.fresh.file
+        match &self.into {
+            Into::Beside(fresh) => &fresh.file,
+            Into::Straight(file) => file,
+        }
     }
 
     /// Brings it to the disk and puts it in its place.
     pub fn put(self) -> Result<(), Failure> {
-        let Self { fresh, path } = self;
+        let Self { into: Into::Beside(fresh), path } = self else { return Ok(()) };
         fresh.file.sync_all().and_then(|()| fresh.put(&path)).map_err(|error| cannot_write_file(&path, &error))
     }
 }

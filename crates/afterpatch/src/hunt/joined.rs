@@ -7,6 +7,9 @@ use evidence::Inventory;
 
 use super::lines::{Fields, Line, RuleSaid};
 
+/// What the table calls several servers.
+pub const SEVERAL: &str = "(several)";
+
 /// Members named in a line: the first ones. All are counted.
 const MEMBERS_MAX: usize = 100;
 
@@ -26,6 +29,12 @@ pub struct MemberSaid {
 pub fn server(group: &CorrelationGroup) -> Option<&str> {
     let first = group.members.first()?;
     group.members.iter().all(|member| member.server == first.server).then_some(&*first.server)
+}
+
+/// What all members have in common.
+fn common<'a>(group: &'a CorrelationGroup, of: &dyn Fn(&'a Member) -> Option<&'a str>) -> Option<&'a str> {
+    let first = of(group.members.first()?)?;
+    group.members.iter().all(|member| of(member) == Some(first)).then_some(first)
 }
 
 /// What a line says of a group; `id` knows the names of rules.
@@ -53,6 +62,10 @@ pub fn line<'a>(
     fields.push(("hits".into(), group.members.len().to_string()));
     fields.push(("last".into(), last));
     fields.push(("rules".into(), rules.into_iter().collect::<Vec<_>>().join(" ")));
+    // Formats without lists of members still lead to the records.
+    let place = |member: &Member| format!("{}:{}", path(member), member.origin.record);
+    let places: Vec<String> = group.members.iter().take(MEMBERS_MAX).map(place).collect();
+    fields.push(("records".into(), places.join(" ")));
     let first = group.members.first();
     Line {
         timestamp: first.map(|member| member.time.to_string()),
@@ -65,8 +78,8 @@ pub fn line<'a>(
         record: None,
         file: "",
         offset: None,
-        client: first.and_then(|member| member.client.as_deref()).map(Into::into),
-        account: first.and_then(|member| member.account.as_deref()).map(Into::into),
+        client: common(group, &|member| member.client.as_deref()).map(Into::into),
+        account: common(group, &|member| member.account.as_deref()).map(Into::into),
         subject: None,
         fields: Fields(fields),
         members: members.collect(),

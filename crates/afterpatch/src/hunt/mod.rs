@@ -150,7 +150,7 @@ impl Hunting<'_> {
         let Some(rule) = self.rules.get(group.rule.at()).and_then(Option::as_ref) else { return };
         let first = group.members.first();
         let time = first.map(|member| member.time);
-        hits.count(group.rule, rule.level, first.map(|member| &*member.server), time);
+        hits.count(group.rule, rule.level, Some(joined::server(group).unwrap_or(joined::SEVERAL)), time);
         let id =
             |member: &Member| self.plan.rules().get(member.rule.at()).map(|facts| facts.id.clone()).unwrap_or_default();
         if self.format != HuntFormat::Table
@@ -165,7 +165,7 @@ impl Hunting<'_> {
     fn take_hit(&self, hit: &Hit<'_>, facts: &FileFacts, hits: &mut Hits, out: &mut Vec<u8>) {
         let Some(rule) = self.rules.get(hit.rule.at()).and_then(Option::as_ref) else { return };
         if rule.foreign && self.plan.is_only_joined(hit.rule) {
-            return;
+            return hits.pass_to_correlation();
         }
         hits.count(hit.rule, rule.level, hit.server, hit.time);
         if !lines::write(self.format, hit, rule, facts, out) {

@@ -80,7 +80,8 @@ impl Ended<'_> {
         if title.chars().count() + 2 + id.chars().count() <= room {
             writeln!(text, "{level} {title}  {id}")
         } else {
-            writeln!(text, "{level} {title}\n{:LEVEL_COLUMNS$} {id:.room$}", "")
+            // Whole, however long: it is there to be copied.
+            writeln!(text, "{level} {title}\n{:LEVEL_COLUMNS$} {id}", "")
         }
         .expect("a string takes everything");
     }
@@ -212,7 +213,11 @@ impl Ended<'_> {
             0 => String::new(),
             hits => format!("; {} without a time cannot stand in a timeline", count(hits, "hit", "hits")),
         };
-        format!("{}{levels}{left_out}", number(self.counted.hits()))
+        let only_joined = match self.counted.only_joined {
+            0 => String::new(),
+            hits => format!("; {} went to correlations alone", count(hits, "hit", "hits")),
+        };
+        format!("{}{levels}{left_out}{only_joined}", number(self.counted.hits()))
     }
 
     /// A label and what it says, in lines of the width.

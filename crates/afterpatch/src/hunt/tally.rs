@@ -51,11 +51,13 @@ pub struct Hits {
     levels: [u64; Level::ALL.len()],
     /// Hits that the format cannot hold.
     left_out: u64,
+    /// Hits of rules that are there for correlations alone.
+    only_joined: u64,
 }
 
 impl Default for Hits {
     fn default() -> Self {
-        Self { rows: Bounded::new(ROWS_MAX), levels: Default::default(), left_out: 0 }
+        Self { rows: Bounded::new(ROWS_MAX), levels: Default::default(), left_out: 0, only_joined: 0 }
     }
 }
 
@@ -96,6 +98,11 @@ impl Hits {
         }
     }
 
+    /// Counts a hit that only a correlation is told of.
+    pub fn pass_to_correlation(&mut self) {
+        self.only_joined += 1;
+    }
+
     /// Counts a hit that the format cannot hold.
     pub fn leave_out(&mut self) {
         self.left_out += 1;
@@ -131,6 +138,7 @@ impl Merge for Hits {
         self.rows.merge(other.rows);
         self.levels.iter_mut().zip(other.levels).for_each(|(mine, theirs)| *mine += theirs);
         self.left_out += other.left_out;
+        self.only_joined += other.only_joined;
     }
 }
 
@@ -184,6 +192,8 @@ pub struct Counted {
     pub levels: [u64; Level::ALL.len()],
     /// Hits that the format cannot hold.
     pub left_out: u64,
+    /// Hits of rules that are there for correlations alone; they are none of the hits above.
+    pub only_joined: u64,
     /// Records by source, most first.
     pub sources: Vec<(String, u64)>,
     /// What rules spent.
@@ -224,6 +234,7 @@ impl Totals {
             other_hits: rest.map_or(0, |count| count.hits),
             levels: hits.levels,
             left_out: hits.left_out,
+            only_joined: hits.only_joined,
             sources,
             costs: self.costs,
             cut_short,

@@ -69,11 +69,12 @@ impl Account {
         if self.loaded > 0 {
             return Ok(());
         }
-        let mut why = self.screen().into_iter().skip(1).map(|line| line.trim().to_owned()).collect::<Vec<_>>();
-        why.truncate(NAMED_MAX);
-        let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
+        let why = match self.refused.first() {
+            Some((rule, why)) => format!(": {}: {}", ForTerminal(rule), ForTerminal(why)),
+            None => String::new(),
+        };
         Err(Failure::new(Exit::Integrity, format!("no rule of --sigma runs{why}"))
-            .hint("--sigma takes rules for Windows events and web servers; the reasons are above, rule by rule"))
+            .hint("--sigma takes rules for Windows events and web servers; without -q each is accounted for above"))
     }
 
     /// The lines for the screen; what comes from files is made harmless.

@@ -13,8 +13,9 @@ use super::nests_too_deep;
 
 /// Upper bound of a file of a rule set, in bytes. The largest of SigmaHQ has 40 KiB.
 pub const RULE_FILE_BYTES_MAX: usize = 4 << 20;
-/// Upper bound of a file with `action:` in it, in bytes, and of its documents: the parser copies what is global for each.
-const COLLECTION_BYTES_MAX: usize = 1 << 20;
+/// Upper bound of the documents of a file with `action:` in it, and of what the parser may copy for them, in bytes: it
+/// copies what is global for each.
+const COPIED_BYTES_MAX: usize = 8 << 20;
 const COLLECTION_DOCUMENTS_MAX: usize = 1_000;
 /// More threads find nothing to do.
 const THREADS_MAX: usize = 8;
@@ -120,13 +121,14 @@ fn documents(bytes: &[u8]) -> Vec<Document> {
     if let Some(glance) = glance(text).filter(|glance| is_other(&glance.product)) {
         return vec![Document::Other(glance)];
     }
+    let text = &*with_plain_levels(text);
     if nests_too_deep(text) {
         return refuse("too many brackets inside each other".into());
     }
     if copies_too_much(text) {
         return refuse(format!(
             "a collection with `action` and more than {COLLECTION_DOCUMENTS_MAX} documents or {} MiB",
-            COLLECTION_BYTES_MAX >> 20
+            COPIED_BYTES_MAX >> 20
         ));
     }
     let collection = match parse_sigma_yaml(text) {
@@ -170,10 +172,20 @@ fn is_about_metadata(error: &str) -> bool {
     beginnings.iter().any(|beginning| error.starts_with(beginning))
 }
 
+/// `level: High` is what people write; the parser knows small letters only.
+fn with_plain_levels(text: &str) -> Cow<'_, str> {
+    let is_loud = |line: &str| line.starts_with("level:") && line.bytes().any(|byte| byte.is_ascii_uppercase());
+    if !text.lines().any(is_loud) {
+        return Cow::Borrowed(text);
+    }
+    let plain = |line: &str| if is_loud(line) { line.to_ascii_lowercase() } else { line.to_owned() };
+    Cow::Owned(text.split_inclusive('\n').map(plain).collect())
+}
+
 fn copies_too_much(text: &str) -> bool {
     // The word may stand in quotes or brackets, so any line that has it counts.
-    let large = text.len() > COLLECTION_BYTES_MAX
-        || text.lines().filter(|line| line.starts_with("---")).count() > COLLECTION_DOCUMENTS_MAX;
+    let documents = text.lines().filter(|line| line.starts_with("---")).count();
+    let large = documents > COLLECTION_DOCUMENTS_MAX || text.len().saturating_mul(documents + 1) > COPIED_BYTES_MAX;
     large
         && ["global", "repeat"].iter().any(|word| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some())
         && memchr::memmem::find(text.as_bytes(), b"action").is_some()
@@ -181,8 +193,9 @@ fn copies_too_much(text: &str) -> bool {
 
 /// Whether a text has one of the keys that make a document of Sigma.
 fn speaks_sigma(text: &str) -> bool {
-    let keys = ["detection:", "correlation:", "filter:"];
-    text.lines().any(|line| keys.iter().any(|key| line.trim_start().starts_with(key)))
+    // Keys may stand in quotes and brackets: better a file too many that is said to be unreadable than one too few.
+    let keys: [&[u8]; 4] = [b"logsource", b"detection", b"correlation", b"filter"];
+    keys.iter().any(|key| memchr::memmem::find(text.as_bytes(), key).is_some())
 }
 
 /// What the lines of a rule say at a glance, if it is a single document in block style with one plain log source. Such a

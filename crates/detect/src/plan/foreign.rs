@@ -16,6 +16,7 @@ use rsigma_parser::{
     ConditionExpr, Detection, DetectionItem, Detections, FieldSpec, Modifier, SigmaString, SigmaValue, StringPart,
 };
 
+use super::events::LOG_OF_RECORD;
 use super::rows::{BLANKS, PATH_AND_QUERY};
 use crate::sigma::Reason;
 
@@ -66,8 +67,8 @@ const HAYABUSA_NAMES: [(&str, Option<&str>); 8] = [
     ("Message", None),
 ];
 
-/// A field of Hayabusa's that our records hide behind one of their own.
-const HIDDEN: &str = "LogFileClearedChannel";
+/// Hayabusa's name for the data of a cleared log that names it.
+const CLEARED: &str = "LogFileClearedChannel";
 
 /// Brings the detection section of a rule into shape.
 pub(super) fn adapt(section: &mut Detections, shape: Shape) -> Result<(), Reason> {
@@ -245,10 +246,12 @@ fn defender_ways(mut item: DetectionItem) -> Result<Vec<DetectionItem>, Reason> 
 
 fn event_ways(item: DetectionItem) -> Result<Vec<DetectionItem>, Reason> {
     let name = item.field.name.as_deref().unwrap_or_default();
-    if name == HIDDEN {
-        return Err(Reason::Construct(format!(
-            "the field `{HIDDEN}`, which is not told from the channel of the event,"
-        )));
+    // These rules name the log of the record so, whatever its data say.
+    if name == "Channel" {
+        return Ok(vec![renamed(&item, LOG_OF_RECORD)]);
+    }
+    if name == CLEARED {
+        return Ok(vec![renamed(&item, "Channel")]);
     }
     Ok(match HAYABUSA_NAMES.iter().find(|(written, _)| *written == name) {
         Some((_, Some(theirs))) => vec![renamed(&item, theirs), item],

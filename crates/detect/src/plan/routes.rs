@@ -227,6 +227,13 @@ impl Route {
 
 /// Where a rule of somebody else looks, and what has to be done to it. Public log sources leave the product out where a
 /// category says enough, and converted rules say in their detection which channel they mean.
+/// Whether channels that a rule asks for are where its records stand. In the system log, where the event of a cleared log
+/// stands, other channels are what its data say.
+fn names_own_log(source: &LogSource, channels: &[&str]) -> bool {
+    let in_system_log = source.service.as_deref().is_some_and(|service| service.eq_ignore_ascii_case("system"));
+    !in_system_log || channels.iter().all(|channel| channel.eq_ignore_ascii_case("System"))
+}
+
 pub(super) fn of_others(rule: &SigmaRule) -> Result<(Route, Option<Shape>), Reason> {
     let source = &rule.logsource;
     let is =
@@ -235,7 +242,7 @@ pub(super) fn of_others(rule: &SigmaRule) -> Result<(Route, Option<Shape>), Reas
     if !source.custom.is_empty() || !on_windows {
         return Route::of(source).map(|route| (route, None));
     }
-    if let Some(channels) = foreign::own_channels(&rule.detection) {
+    if let Some(channels) = foreign::own_channels(&rule.detection).filter(|channels| names_own_log(source, channels)) {
         return Ok((Route::Events(scopes_of_channels(&channels)), Some(Shape::Events)));
     }
     if is(&source.category, "antivirus") && (source.service.is_none() || is(&source.service, "windefend")) {

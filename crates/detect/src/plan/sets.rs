@@ -160,7 +160,7 @@ impl Compiler {
         let Ok((route, shape)) = routes::of_others(&rule) else {
             return Outcome::Unread(pack::log_source(&rule.logsource));
         };
-        if let Some(first) = self.taken(&rule.id) {
+        if let Some(first) = self.taken(&rule.id, &id) {
             return Outcome::Duplicate(first);
         }
         match self.compile_rule(&mut rule, shape, filters) {
@@ -231,7 +231,7 @@ impl Compiler {
 
     fn add_joined(&mut self, set: &RuleSet, waiting: Waiting) -> Result<Outcome, Reason> {
         let Waiting { id, file, syntax, .. } = waiting;
-        if let Some(first) = self.taken(&syntax.id) {
+        if let Some(first) = self.taken(&syntax.id, &id) {
             return Ok(Outcome::Duplicate(first));
         }
         let scope = scope_of(set);
@@ -253,8 +253,11 @@ impl Compiler {
     }
 
     /// The rule that has this id already.
-    fn taken(&self, uuid: &Option<String>) -> Option<String> {
-        uuid.as_ref().and_then(|uuid| self.uuids.get(&uuid.to_ascii_lowercase())).cloned()
+    fn taken(&self, uuid: &Option<String>, id: &str) -> Option<String> {
+        // Documents of one file share what is global to it, the id too, and mean different things.
+        let file = |id: &str| id.split_once('#').map(|(file, _)| file.to_owned());
+        let first = uuid.as_ref().and_then(|uuid| self.uuids.get(&uuid.to_ascii_lowercase()))?;
+        (file(first).is_none() || file(first) != file(id)).then(|| first.clone())
     }
 
     /// Remembers by which names correlations may call the next rule. A name that is there twice stays with the first.
@@ -265,7 +268,7 @@ impl Compiler {
             self.by_name.entry((scope_of(set), name)).or_insert(index);
         }
         if let Some(uuid) = uuid {
-            self.uuids.insert(uuid, facts.id.clone());
+            self.uuids.entry(uuid).or_insert_with(|| facts.id.clone());
         }
         index
     }

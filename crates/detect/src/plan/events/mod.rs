@@ -16,6 +16,8 @@ use super::routes::{EventLog, Scope};
 use super::{Meter, Rule};
 use crate::sigma::{FieldId, FieldNames, RuleIndex, Writing};
 
+pub(super) use self::view::LOG_OF_RECORD;
+
 /// Names that events are asked for although no rule writes them.
 pub(super) fn intern(names: &mut FieldNames) {
     Kinds::intern(names);

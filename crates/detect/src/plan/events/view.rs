@@ -19,6 +19,10 @@ const RENAMED: [(&str, &str); 8] = [
     ("IntegrityLevel", "MandatoryLabel"),
 ];
 
+/// The channel of the record itself. What rules call `Channel` is the data of that name where the event has such: the
+/// event of a cleared log names that log (System 104).
+pub(in crate::plan) const LOG_OF_RECORD: &str = "Event.System.Channel";
+
 /// More fields than this are out of the reach of rules; no event that Windows writes has so many.
 const FIELDS_MAX: usize = u16::MAX as usize - 1;
 
@@ -28,6 +32,7 @@ enum Kind {
     EventId,
     Level,
     Channel,
+    LogOfRecord,
     Provider,
     Computer,
     /// Event data.
@@ -78,9 +83,9 @@ impl Kinds {
         Self { kinds, ours, system, index: NameIndex::new(names) }
     }
 
-    /// Whether the values of a field are among the texts of an event; event id and level are numbers.
+    /// Whether the values of a field are among the texts of an event under its own name; event id and level are numbers.
     pub(super) fn is_text(&self, field: FieldId) -> bool {
-        !matches!(self.kinds.get(field.at()), Some(Kind::EventId | Kind::Level))
+        !matches!(self.kinds.get(field.at()), Some(Kind::EventId | Kind::Level | Kind::LogOfRecord))
     }
 
     /// The field of the event data behind a field, where it has another name in Security 4688.
@@ -104,6 +109,7 @@ impl Kind {
             () if is("EventID") => Self::EventId,
             () if is("Level") => Self::Level,
             () if is("Channel") => Self::Channel,
+            () if is(LOG_OF_RECORD) => Self::LogOfRecord,
             () if is("Provider_Name") => Self::Provider,
             () if is("Computer") => Self::Computer,
             () => {
@@ -157,7 +163,8 @@ impl<'a> View<'a> {
         match self.kinds.kinds.get(field.at())? {
             Kind::EventId => Some(Cow::Borrowed(self.event_id.text())),
             Kind::Level => self.level.as_ref().map(|level| Cow::Borrowed(level.text())),
-            Kind::Channel => Some(Cow::Borrowed(self.event.channel.as_bytes())),
+            Kind::Channel => self.data(field).or(Some(Cow::Borrowed(self.event.channel.as_bytes()))),
+            Kind::LogOfRecord => Some(Cow::Borrowed(self.event.channel.as_bytes())),
             Kind::Provider => Some(Cow::Borrowed(self.event.provider.as_bytes())),
             Kind::Computer => Some(Cow::Borrowed(self.event.computer.as_bytes())),
             Kind::Renamed { theirs, or_own } if renamed => {

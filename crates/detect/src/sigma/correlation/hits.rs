@@ -14,7 +14,7 @@ use super::super::RuleIndex;
 use super::super::fields::FieldId;
 
 /// Hits kept of one rule on one server.
-pub const HITS_MAX: usize = 200_000;
+pub const HITS_MAX: usize = 50_000;
 /// Longer values are kept by their digest: whether they are equal can still be told.
 const VALUE_BYTES_MAX: usize = 256;
 
