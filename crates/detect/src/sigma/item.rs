@@ -1,9 +1,12 @@
 //! One line of a detection: a field and the tests of its values.
 
+use std::sync::Arc;
+
 use rsigma_parser::{DetectionItem, SigmaValue};
 
 use super::detection::Compiling;
 use super::fields::{FieldId, FieldNames, Fields};
+use super::many::Many;
 use super::modifiers::Modifiers;
 use super::moment::TimePart;
 use super::network::Network;
@@ -21,6 +24,8 @@ pub(super) struct Item {
     /// `|neq`: the field is there, and the outcome is turned round.
     pub(super) negated: bool,
     pub(super) tests: Vec<Test>,
+    /// The same tests at once, where they are many alternatives.
+    many: Option<Arc<Many>>,
 }
 
 /// A test of one value.
@@ -82,7 +87,8 @@ impl Item {
             };
             tests.push(modifiers.compile(value, compiling).map_err(refuse)?);
         }
-        Ok(Self { field, all: modifiers.all, negated: modifiers.negated, tests })
+        let many = if modifiers.all { None } else { Many::of(&tests) };
+        Ok(Self { field, all: modifiers.all, negated: modifiers.negated, tests, many })
     }
 
     /// Keywords without a field: plain values, any of which may occur anywhere.
@@ -101,9 +107,14 @@ impl Item {
                     return false;
                 }
                 let text = value.map(Text::new);
-                self.combine(|test| test.holds(text.as_ref(), fields))
+                let at_once = self.many.as_ref().zip(text.as_ref()).is_some_and(|(many, text)| many.holds_for(text));
+                at_once || self.combine(|test| test.holds(text.as_ref(), fields))
             }
-            None => self.combine(|test| fields.any(&mut |text| test.holds_for(&Text::new(text)))),
+            None => {
+                let holds_at_once = |many: &Arc<Many>| fields.any(&mut |text| many.holds_for(&Text::new(text)));
+                self.many.as_ref().is_some_and(holds_at_once)
+                    || self.combine(|test| fields.any(&mut |text| test.holds_for(&Text::new(text))))
+            }
         };
         holds != self.negated
     }
@@ -124,7 +135,11 @@ impl Item {
     }
 
     fn combine(&self, mut holds: impl FnMut(&Test) -> bool) -> bool {
-        if self.all { self.tests.iter().all(holds) } else { self.tests.iter().any(&mut holds) }
+        match &self.many {
+            Some(many) => many.others.iter().filter_map(|at| self.tests.get(*at)).any(holds),
+            None if self.all => self.tests.iter().all(holds),
+            None => self.tests.iter().any(&mut holds),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod fields;
 pub mod filter;
 mod item;
 mod literals;
+mod many;
 mod modifiers;
 mod moment;
 mod network;

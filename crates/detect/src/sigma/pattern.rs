@@ -50,6 +50,11 @@ impl<'a> Text<'a> {
         Self { written, folded: OnceCell::new() }
     }
 
+    /// The text in lower case.
+    pub(super) fn lower(&self) -> Cow<'_, [u8]> {
+        self.folded().map_or_else(|| Cow::Owned(self.written.to_ascii_lowercase()), Cow::Borrowed)
+    }
+
     /// The text in lower case; `None` where all of it is ASCII.
     fn folded(&self) -> Option<&[u8]> {
         let folded = || (!self.written.is_ascii()).then(|| fold(self.written));
@@ -128,6 +133,22 @@ impl Pattern {
     /// Whether every text that fits has a byte that is not ASCII.
     pub(super) fn needs_non_ascii(&self) -> bool {
         self.runs().iter().any(|run| !run.is_ascii())
+    }
+
+    /// The only text that fits in any case of its letters, in lower case; nothing at all is none.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        match &self.shape {
+            Shape::Exact(bytes) if self.case == Case::Disregarded && !bytes.is_empty() => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The ASCII text of which any fitting one needs to hold nothing but this somewhere, in any case of its letters.
+    pub(super) fn part(&self) -> Option<&[u8]> {
+        match &self.shape {
+            Shape::Contains(bytes, _) if self.case == Case::Disregarded && bytes.is_ascii() => Some(bytes),
+            _ => None,
+        }
     }
 
     /// The only text that fits, if there is one.

@@ -2,8 +2,8 @@
 //!
 //! A file is a header of 4 KiB and chunks of 64 KiB that stand for themselves: a damaged one costs itself, a damaged
 //! record costs itself, and each is a counted reject. A [`Reader`] reads the chunks of one or of many logs: it keeps the
-//! templates, compiled, so that most records are read without making anything but their texts ([`plan`]); the rest go
-//! over a tree and JSON, which is also how a record is shown to a person ([`tree`], [`json`]). Names and values are those
+//! templates, compiled, so that most records are read without making anything but their texts (`plan`); the rest go
+//! over a tree and JSON, which is also how a record is shown to a person (`tree`, `json`). Names and values are those
 //! that the reader of JSON exports gives for the JSON of `evtx_dump`, whatever the way.
 //!
 //! Counting: `events` are records; `headers` the file header; `blanks` chunks of nothing but zeroes, which Windows
