@@ -86,7 +86,7 @@ def lines_of(file: Path):
 
 
 def run_afterpatch(options, logs: Logs, rules: Path, out: Path) -> None:
-    command = [options.afterpatch, "hunt", logs.base, "--sigma", rules, "--no-packs", "--format", "jsonl", "-o", out]
+    command = [options.afterpatch, "--quiet", "hunt", logs.base, "--sigma", rules, "--no-packs", "--format", "jsonl", "-o", out]
     subprocess.run(command, check=True)
 
 
@@ -199,7 +199,7 @@ def main() -> None:
     tools = {
         "afterpatch": (run_afterpatch, read_afterpatch),
         "rsigma": (run_rsigma, read_rsigma),
-        "hayabusa": (run_hayabusa, lambda out, *more: read_hayabusa(out, *more, options.hayabusa_rules / "sigma")),
+        "hayabusa": (run_hayabusa, lambda out, *more: read_hayabusa(out, *more, Path(options.hayabusa_rules or ".") / "sigma")),
         "chainsaw": (run_chainsaw, read_chainsaw),
     }
     found = {}
