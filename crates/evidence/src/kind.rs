@@ -19,6 +19,9 @@ const CONTAINERS: &[&[u8]] = &[
     b"BZh9",
 ];
 
+/// Bytes from the root element on within which a task names its schema.
+const NAMESPACE_WITHIN: usize = 4 * 1024;
+
 /// Extensions that ASP.NET or classic ASP executes, and scripts of logon pages.
 const WEB_EXTENSIONS: &[&str] = &[
     "aspx", "ashx", "asmx", "asax", "ascx", "asp", "asa", "cer", "cshtml", "master", "svc", "soap", "js", "php", "jsp",
@@ -43,6 +46,7 @@ pub fn kind(head: &[u8], on_server: &str) -> Kind {
         _ if WEB_EXTENSIONS.contains(&extension) => Kind::WebFile,
         "wer" => Kind::ErrorReport,
         _ if head.starts_with(b"MZ") => Kind::Executable,
+        _ if is_scheduled_task(text) => Kind::ScheduledTask,
         _ if is_directory_export(text) => Kind::DirectoryExport,
         _ => Kind::Other,
     })
@@ -189,7 +193,18 @@ fn is_windows_event(text: &[u8]) -> bool {
     (id && channel) || (any(&[b"\"Id\""]) && any(&[b"\"LogName\"", b"\"ProviderName\""]))
 }
 
-/// LDIF, CSV or list exports of virtual directories.
+/// A root element `Task`, or `Tasks` around several, of the task scheduler's schema.
+fn is_scheduled_task(text: &[u8]) -> bool {
+    const NAMESPACE: &[u8] = b"http://schemas.microsoft.com/windows/2004/02/mit/task";
+    let opens = |(at, byte): (usize, &u8)| {
+        let next = text.get(at + 1).copied().unwrap_or_default();
+        (*byte == b'<' && !matches!(next, b'?' | b'!')).then_some(at)
+    };
+    let root = text.iter().enumerate().find_map(opens).and_then(|at| text.get(at..)).unwrap_or_default();
+    root.starts_with(b"<Task") && contains(root.get(..NAMESPACE_WITHIN).unwrap_or(root), NAMESPACE)
+}
+
+/// Virtual directories in LDIF, CSV, a list, JSON or CLIXML.
 fn is_directory_export(text: &[u8]) -> bool {
     let marks = [&b"msExchExternalHostName"[..], b"msExchInternalHostName", b"msExchOABVirtualDirectory"];
     marks.into_iter().any(|mark| contains(text, mark))
@@ -252,6 +267,14 @@ mod tests {
         assert_eq!(kind(&damaged, r"c:\inetpub\logs\logfiles\w3svc1\u_ex1.log"), Kind::DelimitedLog);
         assert_eq!(kind(&damaged, r"c:\windows\system32\winevt\logs\security.evtx"), Kind::Evtx);
         assert_eq!(kind(&damaged, r"c:\temp\x.log"), Kind::Other);
+    }
+
+    #[test]
+    fn tells_scheduled_tasks_by_their_schema() {
+        let task = b"<?xml version=\"1.0\"?>\n<!-- x --><Task version=\"1.2\" xmlns=\"http://schemas.microsoft.com/windows/2004/02/mit/task\"><Actions/></Task>";
+        assert_eq!(kind(task, r"c:\windows\system32\tasks\winnet"), Kind::ScheduledTask);
+        assert_eq!(kind(b"<Task><Actions/></Task>", r"c:\windows\system32\tasks\x"), Kind::Other);
+        assert_eq!(kind(b"<Report>http://schemas.microsoft.com/windows/2004/02/mit/task</Report>", "x.xml"), Kind::Other);
     }
 
     #[test]

@@ -9,10 +9,12 @@
 //!   [`update_that_fits`](Knowledge::update_that_fits), [`read_number`](Knowledge::read_number),
 //!   [`advise`](Knowledge::advise)
 //! * [`is_known_page`], [`place_of_url`], [`url_of_path`], [`file_belongs`]: web folders
+//! * [`standing`], [`disclosed_key`]: modules, handlers and agents that belong, and machine keys that are public
 //! * [`retention`], [`evidence_places`]: where evidence lies and how long it is kept
 
 mod advice;
 mod builds;
+mod configuration;
 mod files;
 mod fixes;
 mod pages;
@@ -24,6 +26,7 @@ use std::sync::OnceLock;
 
 pub use advice::{Names, NotANumber, Number};
 pub use builds::{Exactness, Release};
+pub use configuration::{Setting, Standing, disclosed_key, standing};
 pub use files::{builds_with_file, file_belongs, url_of_path};
 pub use fixes::{Fix, FixState, Hole, Judged, Judgement};
 pub use pages::{Place, is_known_page, place_of_url};

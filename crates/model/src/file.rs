@@ -26,6 +26,8 @@ pub enum Kind {
     CompiledPage,
     /// applicationHost.config, web.config, agents.config.
     Configuration,
+    /// A scheduled task, as Windows keeps or exports it.
+    ScheduledTask,
     /// A Windows error report.
     ErrorReport,
     /// An export of directory objects or virtual directories.

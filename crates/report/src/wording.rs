@@ -145,6 +145,7 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::CompiledPage => "Traces of compiled pages",
         Kind::Configuration => "Configuration",
         Kind::ErrorReport => "Windows error reports",
+        Kind::ScheduledTask => "Scheduled tasks",
         Kind::DirectoryExport => "Directory exports",
         Kind::Executable => "Executables (version only)",
         Kind::Other => "Other files (hashed, not read further)",

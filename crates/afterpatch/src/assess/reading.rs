@@ -272,6 +272,8 @@ impl<P: Pass> Reading<'_, P> {
         let shown: &[u8] = if shown { &content } else { &[] };
         let (elements, damage) = match kind {
             Kind::Configuration => formats::config::read(&content),
+            Kind::ScheduledTask => formats::config::task::read(&content),
+            Kind::DirectoryExport => formats::config::directory::read(&content),
             _ => Default::default(),
         };
         let (sha1, md5) = older.map(OlderHashes::finish).unzip();

@@ -224,6 +224,7 @@ fn kind_word(kind: Kind) -> &'static str {
         Kind::WebFile => "web-file",
         Kind::CompiledPage => "compiled-page",
         Kind::Configuration => "configuration",
+        Kind::ScheduledTask => "scheduled-task",
         Kind::ErrorReport => "error-report",
         Kind::DirectoryExport => "directory-export",
         Kind::Executable => "executable",

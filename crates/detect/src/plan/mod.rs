@@ -3,6 +3,7 @@
 //! A record is only ever tested against rules of its log source, and of those only against the ones whose required
 //! literals occur in it. Order of packs and of files in them does not matter.
 
+mod configuration;
 mod events;
 mod files;
 mod filter;
@@ -219,7 +220,7 @@ impl Plan {
 
     /// Reports the rules that an element of a configuration file fits, in the order of their numbers.
     pub fn configuration(&self, element: &FileFields<'_>, fits: &mut impl FnMut(RuleIndex)) {
-        self.configuration.test(element, fits);
+        self.configuration.test(&configuration::judged(element), fits);
     }
 
     /// Whether files have to be shown to [`Plan::yara`].

@@ -1,12 +1,19 @@
 //! XML configuration of IIS, ASP.NET and Exchange: applicationHost.config, web.config, agents.config.
 //!
-//! Every element becomes one record with its attributes, the names of what encloses it, the `<location>` it stands in and
-//! the attributes of its parent. Entities are not expanded beyond the five of XML, nothing is included, and what follows
-//! damage is a reject.
+//! Every element becomes one record with its attributes, the names of what encloses it, the `<location>` and the rewrite
+//! `<rule>` it stands in and the attributes of its parent. Entities are not expanded beyond the five of XML, nothing is
+//! included, and what follows damage is a reject. Keys and passwords are not handed on: of a key its digest is.
+//!
+//! Two other kinds of files are seen as such records: [`task`] reads scheduled tasks, [`directory`] exports of virtual
+//! directories.
+
+pub mod directory;
+mod secret;
+pub mod task;
 
 use model::{Element, Reject, RejectReason};
 use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
 /// Genuine files nest ten deep.
 const DEPTH_MAX: usize = 64;
@@ -17,7 +24,7 @@ const ATTRIBUTES_MAX: usize = 64;
 /// Longer values of a parent are not repeated at its children.
 const REPEATED_BYTES_MAX: usize = 1_024;
 /// What a record says of itself. An attribute of such a name (a handler has a `path`) is told as `attribute.path`.
-const OWN_NAMES: [&str; 6] = ["path", "file", "element", "section", "location", "text"];
+const OWN_NAMES: [&str; 8] = ["path", "file", "element", "section", "location", "text", "rule", "rule.enabled"];
 /// Text of an element that is kept.
 const TEXT_BYTES_MAX: usize = 4_096;
 
@@ -50,6 +57,7 @@ pub fn read(text: &[u8]) -> (Vec<Element>, Vec<Reject>) {
             Ok(Event::End(_)) => document.close(),
             Ok(Event::Text(words)) => document.add_text(&words),
             Ok(Event::CData(words)) => document.add_text(&words),
+            Ok(Event::GeneralRef(entity)) => document.add_entity(&entity),
             Ok(Event::Eof) => break,
             Ok(_) => {}
             Err(_) => {
@@ -95,6 +103,7 @@ impl Document<'_> {
         let mut fields: Vec<(String, String)> =
             vec![("element".to_owned(), name.clone()), ("section".to_owned(), self.section())];
         fields.extend(self.location().map(|location| ("location".to_owned(), location)));
+        fields.extend(self.rule());
         fields.extend(attributes.iter().cloned().map(|(name, value)| {
             let own = OWN_NAMES.iter().any(|own| name.eq_ignore_ascii_case(own));
             (if own { format!("attribute.{name}") } else { name }, value)
@@ -102,7 +111,7 @@ impl Document<'_> {
         let repeated = self.open.last().into_iter().flat_map(|parent| &parent.attributes);
         let short = repeated.filter(|(_, value)| value.len() <= REPEATED_BYTES_MAX);
         fields.extend(short.map(|(name, value)| (format!("parent.{name}"), value.clone())));
-        let raw = self.text.get(from..until).unwrap_or_default().trim().as_bytes().to_vec();
+        let raw = secret::without_secrets(start, self.text.get(from..until).unwrap_or_default().trim());
         let record = Element { line: self.line_at(from), offset: from as u64, fields, raw };
         Open { name, attributes, words: String::new(), record }
     }
@@ -119,18 +128,41 @@ impl Document<'_> {
         path.map(|(_, path)| path.clone()).filter(|path| path.len() <= REPEATED_BYTES_MAX)
     }
 
+    /// The rewrite rule around it: its name, and whether it is switched on.
+    fn rule(&self) -> Vec<(String, String)> {
+        let rule = self.open.iter().rev().find(|open| open.name.eq_ignore_ascii_case("rule"));
+        let of = |wanted: &str| {
+            let found = rule?.attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+            (found.1.len() <= REPEATED_BYTES_MAX).then(|| found.1.clone())
+        };
+        let name = of("name").map(|name| ("rule".to_owned(), name));
+        let enabled = of("enabled").map(|enabled| ("rule.enabled".to_owned(), enabled));
+        name.into_iter().chain(enabled).collect()
+    }
+
     fn add_text(&mut self, words: &str) {
         if let Some(open) = self.open.last_mut()
             && open.words.len() < TEXT_BYTES_MAX
         {
-            open.words.push_str(words.trim());
+            open.words.push_str(words);
+        }
+    }
+
+    /// One of the five entities of XML, or a character by its number. Any other stays as it is written.
+    fn add_entity(&mut self, entity: &BytesRef<'_>) {
+        let mut buffer = [0; 4];
+        match (entity.resolve_char_ref(), quick_xml::escape::resolve_predefined_entity(entity)) {
+            (Ok(Some(character)), _) => self.add_text(character.encode_utf8(&mut buffer)),
+            (_, Some(text)) => self.add_text(text),
+            _ => self.add_text(&format!("&{};", &**entity)),
         }
     }
 
     fn close(&mut self) {
         let Some(mut open) = self.open.pop() else { return };
-        if !open.words.is_empty() {
-            open.record.fields.push(("text".to_owned(), open.words));
+        let words = open.words.trim();
+        if !words.is_empty() {
+            open.record.fields.push(("text".to_owned(), words.to_owned()));
         }
         self.elements.push(open.record);
     }
@@ -153,6 +185,7 @@ fn attribute(attribute: quick_xml::events::attributes::Attribute<'_>) -> (String
     // What is no entity of XML stays as it is written.
     let value = quick_xml::escape::unescape(&attribute.value);
     let value = value.map_or_else(|_| attribute.value.clone().into_owned(), std::borrow::Cow::into_owned);
+    let value = secret::in_place_of(&name, &value).unwrap_or(value);
     (name, value)
 }
 
@@ -201,6 +234,24 @@ mod tests {
     #[test]
     fn an_attribute_cannot_stand_in_for_the_place() {
         assert_eq!(lines(b"<a><b path=\"*.x\" type=\"T\"/></a>")[0], "1 element=b section= attribute.path=*.x type=T");
+    }
+
+    #[test]
+    fn the_rewrite_rule_around_an_element() {
+        let rule = b"<a><rule name='R' enabled='false'><conditions logicalGrouping='x'><add input='{Y}'/></conditions></rule></a>";
+        assert!(lines(rule)[0].contains(" rule=R rule.enabled=false input={Y}"), "{:?}", lines(rule));
+    }
+
+    #[test]
+    fn keys_and_passwords_are_not_handed_on() {
+        let text = b"<a><machineKey validationKey='0a0B' decryption='AES' decryptionKey=\"AutoGenerate\"/>\n<p password='secret1'/></a>";
+        let (elements, _) = read(text);
+        let shown: String = elements.iter().map(|element| String::from_utf8_lossy(&element.raw).into_owned()).collect();
+        assert!(!shown.contains("0a0B") && !shown.contains("secret1"), "{shown}");
+        assert_eq!(super::secret::digest("0a0B"), super::secret::digest("0A0b"));
+        assert!(lines(text)[0].contains(&format!("validationKey={}", super::secret::digest("0A0B"))));
+        assert!(lines(text)[0].contains("decryptionKey=AutoGenerate"));
+        assert!(lines(text)[1].contains("password=(not shown)"));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 mod data;
 mod flat;
-mod json;
+pub(crate) mod json;
 mod pretty;
 mod system;
 mod winlogbeat;
