@@ -274,7 +274,10 @@ mod tests {
         let task = b"<?xml version=\"1.0\"?>\n<!-- x --><Task version=\"1.2\" xmlns=\"http://schemas.microsoft.com/windows/2004/02/mit/task\"><Actions/></Task>";
         assert_eq!(kind(task, r"c:\windows\system32\tasks\winnet"), Kind::ScheduledTask);
         assert_eq!(kind(b"<Task><Actions/></Task>", r"c:\windows\system32\tasks\x"), Kind::Other);
-        assert_eq!(kind(b"<Report>http://schemas.microsoft.com/windows/2004/02/mit/task</Report>", "x.xml"), Kind::Other);
+        assert_eq!(
+            kind(b"<Report>http://schemas.microsoft.com/windows/2004/02/mit/task</Report>", "x.xml"),
+            Kind::Other
+        );
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::findings::{Material, Seen};
 use crate::incidents::{Chain, Stitching};
 use crate::product::Product;
 use crate::{
-    Options, answers, begin, builds, clients, corroboration, coverage, findings, mailboxes, persistence, processes,
-    reasons, verdict, web_shells,
+    Options, answers, begin, builds, clients, configuration, corroboration, coverage, findings, mailboxes, persistence,
+    processes, reasons, verdict, web_shells,
 };
 
 /// Everything that is known of one server when it comes to answering.
@@ -41,6 +41,10 @@ pub(crate) struct Case<'a> {
     pub(crate) web_shells: Vec<WebShell>,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) persistence: Vec<Persistence>,
+    /// What old copies of the configuration tell.
+    pub(crate) history: configuration::History,
+    /// Machine keys that other servers have too, and which.
+    pub(crate) shared_keys: Vec<(String, Vec<String>)>,
     pub(crate) begin: Begin,
     pub(crate) verdict: Verdict,
 }
@@ -132,6 +136,8 @@ fn judge<'a>(
         web_shells: web_shells::list(&material, &seen),
         mailboxes: mailboxes::list(server, &seen, &chains),
         persistence: persistence::list(&seen),
+        history: configuration::history(&observations.files, &seen),
+        shared_keys: configuration::shared_keys(observations, name),
         begin: begin::of(&seen, &windows, &chains),
         verdict,
         spoken,

@@ -13,6 +13,7 @@ mod begin;
 mod builds;
 mod case;
 mod clients;
+mod configuration;
 mod corroboration;
 mod coverage;
 mod credentials;

@@ -31,13 +31,16 @@ const BY_TECHNIQUE: [(&str, &str); 17] = [
 ];
 
 /// Kinds by words in the rule's name.
-const BY_WORD: [(&str, &str); 12] = [
+const BY_WORD: [(&str, &str); 15] = [
     ("task", "scheduled-task"),
     ("service", "service"),
     ("transport-agent", "transport-agent"),
     ("module", "iis-module"),
     ("virtual-dir", "virtual-directory"),
     ("vdir", "virtual-directory"),
+    ("directory-markup", "virtual-directory"),
+    ("handler", "web-configuration"),
+    ("configuration", "web-configuration"),
     ("role", "role-assignment"),
     ("account", "account"),
     ("user", "account"),

@@ -29,9 +29,7 @@ fn setting<'a>(text: &dyn Fn(&str) -> Option<&'a str>) -> Option<Setting<'a>> {
     let (element, section) = (text("element")?, text("section").unwrap_or_default());
     let name = text("name").unwrap_or_default();
     let is = |wanted: &str| element.eq_ignore_ascii_case(wanted);
-    let within = |wanted: &str| {
-        section.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(wanted))
-    };
+    let within = |wanted: &str| section.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(wanted));
     if is("add") && within("globalModules") {
         return Some(Setting::Native(name, text("image")?));
     }

@@ -337,7 +337,13 @@ mod tests {
             found.map_or_else(|| "-".to_owned(), |(_, value)| value.clone())
         };
         let told = elements.iter().map(|element| {
-            format!("{} {} {} = {}", element.line, of(element, "object"), of(element, "attribute"), of(element, "value"))
+            format!(
+                "{} {} {} = {}",
+                element.line,
+                of(element, "object"),
+                of(element, "attribute"),
+                of(element, "value")
+            )
         });
         told.chain(rejects.iter().map(|reject| format!("{} {:?}", reject.record, reject.reason))).collect()
     }
@@ -405,7 +411,20 @@ mod tests {
         assert_eq!(read(many.as_bytes()).0.len(), super::RECORDS_MAX);
         let long = format!("ExternalUrl: {}\n", "é".repeat(10_000));
         assert_eq!(lines(&long).len(), 1);
-        for text in ["", " ", "a", "a,", "\"", "{", "<", ":", "dn::", "_x", "ExternalUrl,b\n\"", "<Objs><S N='ExternalUrl'>_x00é_</S>"] {
+        for text in [
+            "",
+            " ",
+            "a",
+            "a,",
+            "\"",
+            "{",
+            "<",
+            ":",
+            "dn::",
+            "_x",
+            "ExternalUrl,b\n\"",
+            "<Objs><S N='ExternalUrl'>_x00é_</S>",
+        ] {
             _ = read(text.as_bytes());
         }
     }

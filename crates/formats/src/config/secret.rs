@@ -18,7 +18,8 @@ const NOT_SHOWN: &str = "(not shown)";
 pub(super) fn in_place_of(name: &str, value: &str) -> Option<String> {
     let is = |known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known));
     if is(&KEYS) {
-        let generated = value.is_empty() || value.get(..12).is_some_and(|word| word.eq_ignore_ascii_case("AutoGenerate"));
+        let generated =
+            value.is_empty() || value.get(..12).is_some_and(|word| word.eq_ignore_ascii_case("AutoGenerate"));
         // A key that every application makes its own of (`KEY,IsolateApps`) is that key.
         return (!generated).then(|| digest(value.split(',').next().unwrap_or_default()));
     }

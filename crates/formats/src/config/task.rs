@@ -102,7 +102,12 @@ impl Task {
             "Actions" => {
                 let parts = std::mem::take(&mut self.parts);
                 if self.actions.len() < ACTIONS_MAX {
-                    self.actions.push(Action { kind: name.to_owned(), line: element.line, offset: element.offset, parts });
+                    self.actions.push(Action {
+                        kind: name.to_owned(),
+                        line: element.line,
+                        offset: element.offset,
+                        parts,
+                    });
                 }
             }
             _ => {}
@@ -209,7 +214,9 @@ mod tests {
     #[test]
     fn several_tasks_of_one_export_stay_apart() {
         let one = |name: &str| {
-            format!("<Task><RegistrationInfo><URI>{name}</URI></RegistrationInfo><Actions><Exec><Command>{name}.exe</Command></Exec></Actions></Task>")
+            format!(
+                "<Task><RegistrationInfo><URI>{name}</URI></RegistrationInfo><Actions><Exec><Command>{name}.exe</Command></Exec></Actions></Task>"
+            )
         };
         let both = lines(&format!("<Tasks>{}{}</Tasks>", one("a"), one("b")));
         assert_eq!(both.len(), 2);

@@ -4,6 +4,7 @@ use model::assessment::{Answer, BuildSpan, Confidence, Grounds};
 
 use crate::answers::{NAMES_MAX, said};
 use crate::case::Case;
+use crate::configuration;
 use crate::exposure::Window;
 use crate::wording::{list, name, stretch, when};
 
@@ -22,6 +23,7 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         let builds: Vec<String> = case.builds.iter().map(build).collect();
         sentences.push(format!("Builds seen: {}.", list(&builds, NAMES_MAX)));
     }
+    sentences.extend(configuration::mitigations(&case.seen));
     said(sentences.join("\n"), confidence(case), &[], unknown(case))
 }
 

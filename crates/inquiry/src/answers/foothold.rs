@@ -23,6 +23,7 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         let opening = if case.web_shells.is_empty() { "Left behind" } else { "Beside web shells" };
         sentences.push(format!("{opening}: {}.", list(&names, NAMES_MAX)));
     }
+    sentences.extend(case.history.sentences.iter().take(NAMES_MAX).cloned());
     if sentences.is_empty() {
         sentences.push(if left.is_empty() {
             "Nothing left behind is seen in this evidence.".to_owned()

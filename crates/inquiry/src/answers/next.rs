@@ -7,11 +7,15 @@ use model::assessment::{Answer, Confidence, IncidentOutcome, Verdict};
 use crate::answers::entry::stolen_accounts;
 use crate::answers::said;
 use crate::case::Case;
+use crate::configuration;
 use crate::findings::Seen;
 use crate::wording::list;
 
 /// The most collecting steps.
 const COLLECT_MAX: usize = 5;
+
+/// The most machine keys that are named.
+const KEYS_MAX: usize = 3;
 
 /// The answer.
 pub(crate) fn answer(case: &Case<'_>) -> Answer {
@@ -28,9 +32,11 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
     }
     steps.extend(close_accounts(case));
     steps.extend(update(case));
+    steps.extend(configuration::void_mitigations(&case.seen));
     if inside {
         steps.extend(evict(case));
     }
+    steps.extend(case.shared_keys.iter().take(KEYS_MAX).map(shared_key));
     if case.verdict == Verdict::Exploited {
         steps.push(
             "Search the server for what may have followed: new pages in the web folders, tasks, services, accounts, \
@@ -50,6 +56,15 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         steps.iter().enumerate().map(|(index, step)| format!("{}. {step}", index + 1)).collect();
     let confidence = if case.last_build().is_some() { Confidence::High } else { Confidence::Medium };
     said(numbered.join("\n"), confidence, &case.having(Seen::is_compromise), Vec::new())
+}
+
+/// A key that was taken from one server opens the others.
+fn shared_key((digest, others): &(String, Vec<String>)) -> String {
+    format!(
+        "The same machine key ({digest}…) stands in the configuration of {}: whoever takes it from one server has it for all, \
+         so renew it on all of them.",
+        list(others, 6)
+    )
 }
 
 /// Passwords that the attacker knows come before any update: they open a fixed server as well.

@@ -2,7 +2,7 @@
 //! what of the eviction list is open. The list follows CISA ED 21-02 with its supplements, and Microsoft's guidance for
 //! responders of March 2021.
 
-use model::assessment::{Answer, Confidence, IncidentOutcome, Verdict};
+use model::assessment::{Answer, Confidence, IncidentOutcome, Persistence, Verdict};
 use model::campaign::Proves;
 
 use crate::answers::{NAMES_MAX, said, sureness};
@@ -64,8 +64,10 @@ pub(crate) fn open_items(case: &Case<'_>) -> Vec<String> {
     if !unseen.is_empty() {
         items.push(format!("not shown to be removed: {}", list(&unseen, NAMES_MAX)));
     }
-    if !case.persistence.is_empty() {
-        let names: Vec<String> = case.persistence.iter().map(|one| format!("{} {}", one.kind, one.name)).collect();
+    let stays = |one: &&Persistence| !one.findings.iter().all(|id| case.history.gone.contains(id));
+    let names: Vec<String> =
+        case.persistence.iter().filter(stays).map(|one| format!("{} {}", one.kind, one.name)).collect();
+    if !names.is_empty() {
         items.push(format!("not shown to be removed: {}", list(&names, NAMES_MAX)));
     }
     let furthest = case.chains.iter().map(|chain| chain.incident.outcome).max();
