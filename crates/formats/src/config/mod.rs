@@ -252,6 +252,13 @@ mod tests {
         assert!(lines(text)[0].contains(&format!("validationKey={}", super::secret::digest("0A0B"))));
         assert!(lines(text)[0].contains("decryptionKey=AutoGenerate"));
         assert!(lines(text)[1].contains("password=(not shown)"));
+        let short = read(b"<a><machineKey decryption='Auto' validationKey='11' decryptionKey='1' x='11'/></a>").0;
+        let digests = [super::secret::digest("11"), super::secret::digest("1")];
+        let expected = format!(
+            "<machineKey decryption='Auto' validationKey='{}' decryptionKey='{}' x='11'/>",
+            digests[0], digests[1]
+        );
+        assert_eq!(String::from_utf8_lossy(&short[0].raw), expected);
     }
 
     #[test]

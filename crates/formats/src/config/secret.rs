@@ -34,12 +34,20 @@ pub(super) fn digest(key: &str) -> String {
 
 /// A tag as it is written, but for the values of its secrets.
 pub(super) fn without_secrets(start: &BytesStart<'_>, tag: &str) -> Vec<u8> {
-    let mut shown = tag.to_owned();
-    for attribute in start.attributes().with_checks(false).filter_map(Result::ok).take(super::ATTRIBUTES_MAX) {
-        let (name, value) = (attribute.key.local_name(), &attribute.value);
-        if let Some(instead) = in_place_of(name.as_ref(), value) {
-            shown = shown.replace(&**value, &instead);
-        }
+    let mut shown = String::with_capacity(tag.len());
+    let mut rest = tag;
+    for attribute in start.attributes().with_checks(false).filter_map(Result::ok) {
+        let (name, value) = (attribute.key.as_ref(), &*attribute.value);
+        // Names and values stand in the tag in this order, so each is looked for behind the one before.
+        let behind_name = rest.find(name).map(|at| at + name.len());
+        let from = behind_name.and_then(|at| Some(at + rest.get(at..)?.find(value)?));
+        let Some((before, behind)) = from.and_then(|from| Some((rest.get(..from)?, rest.get(from + value.len()..)?)))
+        else {
+            continue;
+        };
+        shown.push_str(before);
+        shown.push_str(in_place_of(attribute.key.local_name().as_ref(), value).as_deref().unwrap_or(value));
+        rest = behind;
     }
-    shown.into_bytes()
+    (shown + rest).into_bytes()
 }
