@@ -1,4 +1,4 @@
-//! Configuration files of the web server and of transport, in short: which modules and agents are loaded.
+//! Configuration files of the web server and of transport, in short: which modules and agents are loaded; and a task.
 //!
 //! Names and paths of what belongs there follow the configuration files among the test data of microsoft/CSS-Exchange
 //! (MIT) and Microsoft's documentation of `agents.config`.
@@ -121,6 +121,18 @@ const SITES: &str = "        <sites>\r\n            \
     <application path=\"/owa\" applicationPool=\"MSExchangeOWAAppPool\">\r\n                    \
     <virtualDirectory path=\"/\" physicalPath=\"C:\\Program Files\\Microsoft\\Exchange Server\\V15\\ClientAccess\\owa\" />\r\n                \
     </application>\r\n            </site>\r\n        </sites>\r\n";
+
+/// A scheduled task of a product, in UTF-16 as Windows keeps it.
+pub(crate) fn task() -> Vec<u8> {
+    const TASK: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-16\"?>\r\n\
+        <Task version=\"1.2\" xmlns=\"http://schemas.microsoft.com/windows/2004/02/mit/task\">\r\n  \
+        <RegistrationInfo><Author>Fabrikam</Author><URI>\\Fabrikam Backup</URI></RegistrationInfo>\r\n  \
+        <Triggers><CalendarTrigger><StartBoundary>2019-01-01T22:00:00</StartBoundary></CalendarTrigger></Triggers>\r\n  \
+        <Principals><Principal id=\"Author\"><UserId>S-1-5-18</UserId></Principal></Principals>\r\n  \
+        <Actions Context=\"Author\"><Exec><Command>C:\\Program Files\\Fabrikam\\Backup\\backup.exe</Command>\
+        <Arguments>/nightly</Arguments></Exec></Actions>\r\n</Task>\r\n";
+    TASK.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
 
 /// `agents.config` with these agents beside the usual ones.
 pub(crate) fn transport_agents(agents: &[TransportAgent]) -> String {

@@ -31,6 +31,12 @@ pub(crate) fn all(plan: &Plan) -> Vec<Planted> {
         "C/Windows/System32/inetsrv/config/applicationHost.config".to_owned(),
         &configuration::application_host(&plan.modules),
     ));
+    // IIS keeps older copies; the last one is from before the story.
+    files.push(file(
+        "C/inetpub/history/CFGHISTORY_0000000011/applicationHost.config".to_owned(),
+        &configuration::application_host(&[]),
+    ));
+    files.push(Planted { path: "C/Windows/System32/Tasks/Fabrikam Backup".to_owned(), content: configuration::task() });
     files.push(file(
         format!("C/{EXCHANGE}/TransportRoles/Shared/agents.config"),
         &configuration::transport_agents(&plan.agents),
