@@ -120,8 +120,9 @@ fn evict(case: &Case<'_>) -> Vec<String> {
             list(&shells, 6)
         ));
     }
-    if !case.persistence.is_empty() {
-        let names: Vec<String> = case.persistence.iter().map(|one| format!("{} {}", one.kind, one.name)).collect();
+    let stays = case.persistence.iter().filter(|one| !one.findings.iter().all(|id| case.history.gone.contains(id)));
+    let names: Vec<String> = stays.map(|one| format!("{} {}", one.kind, one.name)).collect();
+    if !names.is_empty() {
         steps.push(format!("Remove what else was left: {}.", list(&names, 6)));
     }
     steps.push(
