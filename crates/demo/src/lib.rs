@@ -14,6 +14,7 @@ mod columns;
 mod configuration;
 mod detour;
 mod exchange_logs;
+pub mod file_table;
 mod files;
 mod httpproxy;
 mod iis;

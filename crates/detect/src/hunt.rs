@@ -10,7 +10,7 @@ use model::{EventHead, Family, Origin, Reject, Row, Sink, Source, Utc, WindowsEv
 
 use crate::observe::{
     self, Bound, FileContent, FileFacts, FileTally, Here, Matcher, OwnPages, Place, ServerTally, TimeRange,
-    indicators_of_page, match_file, not_all_tried, strange_page, who,
+    indicators_of_page, match_file, not_all_tried, origin, strange_page, who,
 };
 use crate::pack::IndicatorKind;
 use crate::plan::{FileFields, Meter, Plan, RuleIndex};
@@ -221,7 +221,8 @@ pub fn hunt_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>, found: 
     let source = Source::whole(Family::File);
     let place = Place::of(&facts.on_server, file);
     let all_tried = match_file(plan, facts, file, &place, &mut |hit| {
-        let (record, offset) = hit.element.map_or((0, 0), |element| (element.line, element.offset));
+        let here = origin(facts, file);
+        let (record, offset) = hit.element.map_or((here.record, here.offset), |element| (element.line, element.offset));
         found(&Hit {
             rule: hit.rule,
             time: None,

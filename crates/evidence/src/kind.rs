@@ -36,6 +36,9 @@ pub fn kind(head: &[u8], on_server: &str) -> Kind {
     if head.starts_with(b"ElfFile\0") || head.starts_with(b"ElfChnk\0") || extension == "evtx" {
         return Kind::Evtx;
     }
+    if is_file_table(head) {
+        return Kind::FileTable;
+    }
     if CONTAINERS.iter().any(|magic| head.starts_with(magic)) {
         return Kind::Container;
     }
@@ -50,6 +53,23 @@ pub fn kind(head: &[u8], on_server: &str) -> Kind {
         _ if is_directory_export(text) => Kind::DirectoryExport,
         _ => Kind::Other,
     })
+}
+
+/// The first record of a table of files, which describes the table itself: `FILE`, where its checks stand, in use, not
+/// the part of another, of a size that records have.
+fn is_file_table(head: &[u8]) -> bool {
+    let number = |at: usize| head.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+    let checks = matches!(head.get(4..6), Some([0x2A | 0x30, 0]));
+    let in_use = head.get(0x16).is_some_and(|flags| flags & 1 == 1);
+    let is_whole = matches!(number(0x1C), Some(1_024 | 4_096)) && number(0x20) == Some(0);
+    head.starts_with(b"FILE") && checks && in_use && is_whole
+}
+
+/// What a collector wrote down of the files it copied: KAPE's copy log, Velociraptor's lists of uploads and metadata.
+fn is_file_list(first: &[u8]) -> bool {
+    let is_row = first.starts_with(b"CopiedTimestamp,") || first.starts_with(b"\"CopiedTimestamp\",");
+    let is_object = first.starts_with(b"{\"") && contains(first, b"\"Modified\"");
+    (is_row || is_object) && contains(first, b"SourceFile")
 }
 
 /// What lies where only logs lie is a log, however damaged: it is read, and what cannot be read is counted.
@@ -97,6 +117,9 @@ fn log_kind(text: &[u8]) -> Option<Kind> {
     let one = |test: fn(&[u8]) -> bool| start.iter().any(|line| test(line));
     if directive || header_row || one(is_w3c_record) || one(is_exchange_record) {
         return Some(Kind::DelimitedLog);
+    }
+    if is_file_list(first) {
+        return Some(Kind::FileList);
     }
     if one(is_setup_record) {
         return Some(Kind::ExchangeSetup);
@@ -247,6 +270,10 @@ mod tests {
             (b"", Kind::Other),
             (b"garbage\n2021-03-03T04:23:22.370Z,a,b,c,d\n", Kind::DelimitedLog),
             (b"ElfChnk\0rest", Kind::Evtx),
+            (b"CopiedTimestamp,SourceFile,DestinationFile,FileSize\r\n2021-03-10 08:00:00,C:\\x,E:\\x,1\r\n", Kind::FileList),
+            (b"{\"SourceFile\":\"C:\\\\x\",\"Created\":\"2021-03-03T05:00:00Z\",\"Modified\":\"2021-03-03T05:00:00Z\"}\n", Kind::FileList),
+            (b"{\"SourceFile\":\"C:\\\\x\"}\n", Kind::Other),
+            (b"FILE0\0\x03\0", Kind::Other),
         ];
         for (head, expected) in cases {
             assert_eq!(kind(head, "strange.bin"), *expected, "{}", String::from_utf8_lossy(head));
@@ -278,6 +305,19 @@ mod tests {
             kind(b"<Report>http://schemas.microsoft.com/windows/2004/02/mit/task</Report>", "x.xml"),
             Kind::Other
         );
+    }
+
+    #[test]
+    fn tells_a_table_of_files_by_its_first_record() {
+        let mut record = [0; 1_024];
+        record[..8].copy_from_slice(b"FILE0\0\x03\0");
+        record[0x16] = 1;
+        record[0x1C..0x20].copy_from_slice(&1_024_u32.to_le_bytes());
+        for name in [r"c:\$mft", r"c:\%24mft", r"c:\x.bin"] {
+            assert_eq!(kind(&record, name), Kind::FileTable, "{name}");
+        }
+        record[0x16] = 0;
+        assert_eq!(kind(&record, r"c:\$mft"), Kind::Other);
     }
 
     #[test]

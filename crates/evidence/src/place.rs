@@ -18,7 +18,7 @@ pub struct Place {
     pub anchored: bool,
 }
 
-/// Folders that stand at the top of a Windows drive or of an Exchange or IIS tree.
+/// Folders that stand at the top of a Windows drive or of an Exchange or IIS tree, and the table of files of a volume.
 const ANCHORS: &[&str] = &[
     "inetpub",
     "program files",
@@ -41,6 +41,10 @@ const ANCHORS: &[&str] = &[
     "logfiles",
     "system32",
     "winevt",
+    "$mft",
+    "%24mft",
+    "$mft.bin",
+    "%24mft.bin",
 ];
 
 /// Folders that collectors put between the host and the drive.
@@ -165,6 +169,9 @@ mod tests {
             ("a/b/strange.txt", "a/b", r"a\b\strange.txt"),
             ("single.log", "", "single.log"),
             ("A/EXC05/C/Windows/a", "A/EXC05", r"c:\windows\a"),
+            ("EXC01/C/$MFT", "EXC01", r"c:\$mft"),
+            ("EXC01/uploads/ntfs/%5C%5C.%5CC%3A/%24MFT", "EXC01", r"c:\%24mft"),
+            ("EXC01/$MFT", "EXC01", "exc01\\$mft"),
         ] {
             let found = place(path);
             assert_eq!((found.host.as_str(), found.on_server.as_str()), (host, on_server), "{path}");

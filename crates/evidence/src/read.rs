@@ -134,7 +134,7 @@ fn open(input: &Input, hashed: bool) -> Result<Opened, Outcome> {
         return Err(outcome.clone());
     }
     let failed = |error: io::Error| Outcome::Unreadable(reason(&error));
-    let mut file = File::open(&input.location).map_err(failed)?;
+    let mut file = File::open(&input.location).map_err(not_opened)?;
     if !file.metadata().map_err(failed)?.is_file() {
         return Err(Outcome::NotRegular);
     }
@@ -150,6 +150,18 @@ fn open(input: &Input, hashed: bool) -> Result<Opened, Outcome> {
         (Source::Plain(hashing), None)
     };
     Ok(Opened { stream: Stream { source, hash: Sha256::new(), size: 0, hashed }, inside })
+}
+
+/// Why a file that was listed a moment ago cannot be opened. Gone, or refused because of what it is: somebody takes
+/// files away while they are read, and that is an antivirus program. A refusal for lack of rights is no such sign.
+fn not_opened(error: io::Error) -> Outcome {
+    /// Numbers of Windows: the file holds a virus, and: it was removed because of one.
+    const HELD_BACK: [i32; 2] = [225, 226];
+    let is_held_back = cfg!(windows) && error.raw_os_error().is_some_and(|number| HELD_BACK.contains(&number));
+    if error.kind() == io::ErrorKind::NotFound || is_held_back {
+        return Outcome::Vanished;
+    }
+    Outcome::Unreadable(reason(&error))
 }
 
 impl Stream {
@@ -256,6 +268,18 @@ mod tests {
             assert_eq!(again.line_at(last, 100, &|| false), b"last", "{}", input.path);
             assert_eq!(again.line_at(last + 50, 100, &|| false), b"", "past the end: {}", input.path);
         }
+    }
+
+    #[test]
+    fn a_file_that_goes_away_before_it_is_read_has_vanished() {
+        let (folder, inventory) = folder("vanished");
+        std::fs::remove_file(folder.path("plain.log")).unwrap();
+        let outcomes: Vec<_> = inventory
+            .inputs
+            .iter()
+            .map(|input| inventory.open(input).err().map(|outcome| (input.path.clone(), outcome)))
+            .collect();
+        assert_eq!(outcomes, [Some(("plain.log".to_owned(), model::file::Outcome::Vanished)), None]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry, Metadata};
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use model::file::Outcome;
@@ -222,6 +223,9 @@ fn list(folder: &Path, prefix: &str, depth: usize, inputs: &mut Vec<Input>) {
         match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => list(&entry.path(), &path, depth + 1, inputs),
             Ok(metadata) => inputs.push(input(entry.path(), path, &metadata)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                inputs.push(passed_over(&entry.path(), &path, Outcome::Vanished));
+            }
             Err(error) => inputs.push(passed_over(&entry.path(), &path, Outcome::Unreadable(reason(&error)))),
         }
     }

@@ -42,6 +42,20 @@ pub fn builds_with_file(path_on_server: &str, sha256: &str) -> Vec<Build> {
     ranges.split_ascii_whitespace().flat_map(|range| known.builds_of(range)).copied().collect()
 }
 
+/// Whether a file is the one that a build has at this path. `None`: the build is in no list, or its list has no such
+/// path, so nothing can be said.
+#[must_use]
+pub fn is_of_build(path_on_server: &str, sha256: &str, build: Build) -> Option<bool> {
+    let path = normal(path_on_server);
+    let known = KnownFiles::shipped();
+    let hash = digest(sha256)?;
+    let at = known.builds.binary_search(&build).ok()?;
+    let has_build = |file: &&KnownFile| file.builds.split_ascii_whitespace().any(|range| known.is_in(at, range));
+    let mut of_build = known.by_path.get(listed_path(&path)?.as_ref())?.iter().filter(has_build).peekable();
+    of_build.peek()?;
+    Some(of_build.any(|file| file.sha256 == hash))
+}
+
 /// The URL path that a file answers to, where it lies in a web folder: `…\FrontEnd\HttpProxy\owa\auth\x.aspx` is
 /// `/owa/auth/x.aspx`. Drive, UNC prefix and install path may be any.
 #[must_use]
@@ -107,6 +121,12 @@ impl KnownFiles {
             let builds = include_str!("../../../knowledge/known-good/builds.txt");
             Self { by_path, builds: builds.lines().filter_map(table::build).collect() }
         })
+    }
+
+    fn is_in(&self, at: usize, range: &str) -> bool {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let bounds = first.parse::<usize>().ok().zip(last.parse::<usize>().ok());
+        bounds.is_some_and(|(first, last)| (first..=last).contains(&at))
     }
 
     fn builds_of(&self, range: &str) -> &[Build] {
@@ -213,6 +233,20 @@ mod tests {
         assert_eq!(file_belongs(&path.replace("logout", "logoff"), Some(&hash)), Some(Belongs::Unknown));
         assert!(!builds_with_file(&path, &hash).is_empty());
         assert!(builds_with_file(&path, &other).is_empty());
+    }
+
+    #[test]
+    fn says_whether_a_file_is_that_of_a_build() {
+        let row = table::rows(include_str!("../../../knowledge/known-good/files.csv"))
+            .find(|row| &row[0] == LOGOUT)
+            .expect("listed");
+        let (path, hash, other) = (format!("{EX}{LOGOUT}"), row[1].to_owned(), "0".repeat(64));
+        let build = *builds_with_file(&path, &hash).first().expect("of some build");
+        assert_eq!(super::is_of_build(&path, &hash, build), Some(true));
+        assert_eq!(super::is_of_build(&path, &other, build), Some(false));
+        assert_eq!(super::is_of_build(&path, &other, model::Build::new(15, 1, 2507, 6)), None, "newer than the lists");
+        assert_eq!(super::is_of_build(&path.replace("logout", "logoff"), &other, build), None);
+        assert_eq!(super::is_of_build(&path, "no hash", build), None);
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //!   [`open_cves`](Knowledge::open_cves), [`cu_released`](Knowledge::cu_released),
 //!   [`update_that_fits`](Knowledge::update_that_fits), [`read_number`](Knowledge::read_number),
 //!   [`advise`](Knowledge::advise)
-//! * [`is_known_page`], [`place_of_url`], [`url_of_path`], [`file_belongs`]: web folders
+//! * [`is_known_page`], [`place_of_url`], [`url_of_path`], [`file_belongs`], [`is_of_build`], [`odd_name`]: web folders
+//! * [`is_telling_name`], [`is_watched_path`]: which files of a volume are worth a look
 //! * [`standing`], [`disclosed_key`]: modules, handlers and agents that belong, and machine keys that are public
 //! * [`retention`], [`evidence_places`]: where evidence lies and how long it is kept
 
@@ -17,7 +18,9 @@ mod builds;
 mod configuration;
 mod files;
 mod fixes;
+mod names;
 mod pages;
+mod places;
 mod retention;
 mod table;
 mod updates;
@@ -27,9 +30,11 @@ use std::sync::OnceLock;
 pub use advice::{Names, NotANumber, Number};
 pub use builds::{Exactness, Release};
 pub use configuration::{Setting, Standing, disclosed_key, standing};
-pub use files::{builds_with_file, file_belongs, url_of_path};
+pub use files::{builds_with_file, file_belongs, is_of_build, url_of_path};
 pub use fixes::{Fix, FixState, Hole, Judged, Judgement};
+pub use names::{Odd, Oddity, odd_name};
 pub use pages::{Place, is_known_page, place_of_url};
+pub use places::{is_page_name, is_telling_name, is_watched_path};
 pub use retention::{EvidencePlace, Retention, evidence_places, retention};
 pub use updates::Step;
 

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use model::assessment::{Evidence, Finding};
 use model::campaign::{Proves, RuleFacts, Stage};
 use model::file::FileRecord;
-use model::observation::{Belongs, EvidenceRecord, FileSeen, Server, Sighting};
+use model::observation::{EvidenceRecord, FileSeen, Server, Sighting};
 use model::{Family, Utc};
 
 use crate::JOIN_RULE;
+use crate::belongs;
 use crate::credentials;
 use crate::pages;
 use crate::paths;
-use crate::product::{Place, Product};
+use crate::product::Product;
 
 /// The rule id of a page that is a web shell by the way it is used.
 pub(crate) const SHELL_PAGE_RULE: &str = "observer/web-shell-page";
@@ -24,6 +25,16 @@ pub(crate) const PROBES_RULE: &str = "observer/web-shell-probes";
 pub(crate) const ODD_PAGE_RULE: &str = "observer/odd-page";
 /// The rule id of a page on disk that is not Exchange's.
 pub(crate) const UNKNOWN_FILE_RULE: &str = "observer/unknown-page-file";
+/// The rule id of what name, place and times say of a page that other findings speak of.
+pub(crate) const FILE_SIGNS_RULE: &str = "observer/page-file-signs";
+/// The rule id of a genuine page with other content than its build has.
+pub(crate) const CHANGED_FILE_RULE: &str = "observer/changed-page-file";
+/// The rule id of a genuine page that came by itself, after its neighbours.
+pub(crate) const LATE_FILE_RULE: &str = "observer/late-page-file";
+/// The rule id of a page that ran and is gone.
+pub(crate) const TRACE_GONE_RULE: &str = "observer/compiled-page-gone";
+/// The rule id of a page that could not be opened though it was listed.
+pub(crate) const VANISHED_FILE_RULE: &str = "observer/page-vanished";
 
 /// A finding and what the judging needs beside it.
 #[derive(Clone, Debug)]
@@ -108,7 +119,8 @@ pub(crate) fn all(material: &Material<'_>, before: usize) -> Vec<Seen> {
     seen.extend(pages::findings(material));
     seen.extend(credentials::findings(material));
     let told: BTreeSet<String> = seen.iter().flat_map(|one| one.pages.iter().cloned()).collect();
-    seen.extend(material.server.files.iter().filter_map(|file| of_file(material, file, &told)));
+    seen.extend(belongs::findings(material, &told));
+    belongs::settle_times(&mut seen, &material.server.files);
     seen.sort_by(|a, b| order(a).cmp(&order(b)));
     for (index, one) in seen.iter_mut().enumerate() {
         one.finding.id = format!("f{}", before + index + 1);
@@ -206,50 +218,6 @@ pub(crate) fn settle_traces(seen: &mut [Seen]) {
             *page = known;
         }
     }
-}
-
-/// A page on disk, in a place where only Exchange's own pages belong, that is not one of them. Its content is judged
-/// by rules; that it is there is worth a line where no other finding speaks of it.
-fn of_file(material: &Material<'_>, file: &FileSeen, told: &BTreeSet<String>) -> Option<Seen> {
-    let key = file_key(material.product, file)?;
-    let place = material.product.place(&key);
-    let telling = file.belongs == Belongs::Unknown && !matches!(place, Place::SiteRoot | Place::Elsewhere);
-    if !telling || told.contains(&key) {
-        return None;
-    }
-    let said = Said {
-        rule: UNKNOWN_FILE_RULE,
-        title: "A page on disk that is not one of Exchange's own".to_owned(),
-        reason: "It lies in a folder where only pages of Exchange belong, and neither its path nor its content is in \
-                 the lists of Exchange's files. Nobody is seen using it in this evidence: look at its content."
-            .to_owned(),
-        benign: &["a page that an administrator or another product added", "a page of a build newer than the lists"],
-        attack: &["T1505.003"],
-        stage: Stage::Foothold,
-        proves: Proves::Context,
-    };
-    let mut finding = own_finding(material.name, said);
-    let record = material.files.get(file.file as usize);
-    finding.subject = Some(file.path.clone());
-    finding.source = Family::File.name().to_owned();
-    finding.evidence = vec![Evidence {
-        path: record.map(|record| record.path.clone()).unwrap_or_default(),
-        record: 0,
-        offset: 0,
-        time: None,
-        text: format!("{} ({} bytes, SHA-256 {})", file.path, file.size, file.sha256.as_deref().unwrap_or("unknown")),
-        encoding: None,
-    }];
-    Some(Seen {
-        finding,
-        family: Family::File,
-        indicator: false,
-        foreign: false,
-        request_ids: Vec::new(),
-        pages: vec![key],
-        last_driven: None,
-        follows: None,
-    })
 }
 
 /// The page name of a file that is a page.

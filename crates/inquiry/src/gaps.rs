@@ -29,6 +29,9 @@ fn what_is_missing(file: &FileRecord, opened: bool) -> Option<String> {
     match &file.outcome {
         Outcome::Complete => {}
         Outcome::Unreadable(reason) => parts.push(format!("could not be read to its end: {}", name(reason))),
+        Outcome::Vanished => parts.push(
+            "was listed, and was gone or held back when it was to be read, as an antivirus program does it".to_owned(),
+        ),
         Outcome::NotRegular => parts.push("is a link, device, pipe or socket and was not followed".to_owned()),
         Outcome::Interrupted => parts.push("reading was interrupted before its end".to_owned()),
     }

@@ -10,6 +10,7 @@
 
 mod answers;
 mod begin;
+mod belongs;
 mod builds;
 mod case;
 mod clients;

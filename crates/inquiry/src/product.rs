@@ -48,6 +48,10 @@ pub(crate) trait Product {
     fn url_of_path(&self, path: &str) -> Option<String>;
     /// Where a page lies.
     fn place(&self, url: &str) -> Place;
+    /// Whether a file is the one that a build has at this path; `None` where no list says.
+    fn is_of_build(&self, path: &str, sha256: &str, build: Build) -> Option<bool>;
+    /// What is odd about the name and place of a page, a clause each.
+    fn odd_name(&self, path: &str) -> Vec<String>;
 }
 
 /// No cumulative update without later updates has a higher last number.
@@ -100,6 +104,14 @@ impl Product for Shipped {
 
     fn url_of_path(&self, path: &str) -> Option<String> {
         exchange::url_of_path(path)
+    }
+
+    fn is_of_build(&self, path: &str, sha256: &str, build: Build) -> Option<bool> {
+        exchange::is_of_build(path, sha256, build)
+    }
+
+    fn odd_name(&self, path: &str) -> Vec<String> {
+        exchange::odd_name(path).words()
     }
 
     fn place(&self, url: &str) -> Place {

@@ -62,6 +62,14 @@ impl Product for Fake {
         path.strip_prefix(r"c:\inetpub\wwwroot").map(|rest| rest.replace('\\', "/"))
     }
 
+    fn is_of_build(&self, path: &str, sha256: &str, build: Build) -> Option<bool> {
+        (build == FIXED && path.ends_with("logon.aspx")).then(|| sha256 == "genuine")
+    }
+
+    fn odd_name(&self, path: &str) -> Vec<String> {
+        if path.ends_with("l0gon.aspx") { vec!["its name looks like logon.aspx".to_owned()] } else { Vec::new() }
+    }
+
     fn place(&self, url: &str) -> Place {
         match url {
             url if url.starts_with("/aspnet_client/") => Place::AspNetClient,

@@ -113,9 +113,15 @@ fn unseen_outcomes(observations: &Observations, server: &str, campaign: &str, se
 
 /// Logs of this server, or of nobody knows which, of which nothing could be read.
 fn unread_logs(observations: &Observations, server: &str) -> Option<String> {
-    let is_log = |kind: Kind| !matches!(kind, Kind::Other | Kind::Container | Kind::WebFile | Kind::Executable);
+    let is_log = |kind: Kind| {
+        !matches!(
+            kind,
+            Kind::Other | Kind::Container | Kind::WebFile | Kind::Executable | Kind::FileTable | Kind::FileList
+        )
+    };
     let is_unread = |file: &&FileRecord| {
-        let failed = matches!(file.outcome, Outcome::Unreadable(_)) && (is_log(file.kind) || names_log(&file.path));
+        let failed = matches!(file.outcome, Outcome::Unreadable(_) | Outcome::Vanished)
+            && (is_log(file.kind) || names_log(&file.path));
         let no_record = is_log(file.kind) && file.records == 0 && coverage::is_lossy(file);
         (failed || no_record) && file.server.as_deref().is_none_or(|own| own == server)
     };

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::assessment::WebShell;
+use model::assessment::{WebShell, WrittenBasis};
 use model::campaign::{Proves, Stage};
-use model::observation::{FileSeen, PageUse};
+use model::listing::TimeBasis;
+use model::observation::{FileSeen, FileState, PageUse};
 use model::{Family, Utc};
 
-use crate::findings::{Material, Seen, UNKNOWN_FILE_RULE, file_key};
+use crate::findings::{FILE_SIGNS_RULE, Material, Seen, UNKNOWN_FILE_RULE, file_key};
 use crate::pages::{drives, scanners};
 use crate::persistence::is_changed_logon_page;
 
@@ -31,7 +32,8 @@ pub(crate) fn list(material: &Material<'_>, seen: &[Seen]) -> Vec<WebShell> {
 
 /// Something left, driven or removed; not what is mere background.
 fn speaks_of_a_shell(one: &Seen) -> bool {
-    let telling = one.proves() != Proves::Context || one.finding.rule == UNKNOWN_FILE_RULE;
+    let by_file = matches!(one.finding.rule.as_str(), UNKNOWN_FILE_RULE | FILE_SIGNS_RULE);
+    let telling = one.proves() != Proves::Context || by_file;
     telling
         && !is_changed_logon_page(one)
         && matches!(one.finding.stage, Stage::Foothold | Stage::Control | Stage::Cleanup)
@@ -39,7 +41,10 @@ fn speaks_of_a_shell(one: &Seen) -> bool {
 
 /// What the server's pages and files say, by page.
 struct Known<'a> {
-    files: BTreeMap<String, &'a FileSeen>,
+    /// What is in the evidence first, then what is listed, then what was deleted.
+    files: BTreeMap<String, Vec<&'a FileSeen>>,
+    /// When pages were compiled.
+    compiled: BTreeMap<String, Utc>,
     uses: BTreeMap<&'a str, Vec<&'a PageUse>>,
     scanners: BTreeSet<&'a str>,
 }
@@ -47,23 +52,26 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn of(material: &Material<'a>) -> Self {
         let server = material.server;
-        let mut files = BTreeMap::new();
-        for file in &server.files {
+        let mut files: BTreeMap<String, Vec<&FileSeen>> = BTreeMap::new();
+        for file in server.files.iter().filter(|file| file.trace.is_none()) {
             if let Some(key) = file_key(material.product, file) {
-                files.entry(key).or_insert(file);
+                files.entry(key).or_default().push(file);
             }
         }
+        files.values_mut().for_each(|files| files.sort_by_key(|file| (file.state, file.sha256.is_none())));
         let mut uses: BTreeMap<&str, Vec<&PageUse>> = BTreeMap::new();
         for one in server.pages.iter().filter(|one| one.answered > 0) {
             uses.entry(&one.page).or_default().push(one);
         }
-        Self { files, uses, scanners: scanners(&server.pages) }
+        Self { files, compiled: compiled(material), uses, scanners: scanners(&server.pages) }
     }
 }
 
 fn web_shell(material: &Material<'_>, known: &Known<'_>, page: &str, seen: &[&Seen]) -> WebShell {
     let server = material.server;
-    let files = known.files.get(page).copied();
+    let files: &[&FileSeen] = known.files.get(page).map(Vec::as_slice).unwrap_or_default();
+    let file = files.first().copied();
+    let (written, written_basis) = written(seen, files).unzip();
     let uses: &[&PageUse] = known.uses.get(page).map(Vec::as_slice).unwrap_or_default();
     let requests: Vec<&&Seen> = seen.iter().filter(|one| is_request(one)).collect();
     let (uses_count, first_use, last_use) = if uses.is_empty() {
@@ -77,17 +85,24 @@ fn web_shell(material: &Material<'_>, known: &Known<'_>, page: &str, seen: &[&Se
     };
     let is_url = page.starts_with('/');
     WebShell {
-        path: files
+        path: file
             .map(|file| as_written(file, material))
             .or_else(|| written_path(material, seen, page))
             .unwrap_or(page.to_owned()),
         url: is_url.then(|| page.to_owned()),
-        sha256: files.and_then(|file| file.sha256.clone()),
-        written: written(seen),
+        sha256: files.iter().find_map(|file| file.sha256.clone()),
+        written,
+        written_basis,
+        compiled: known.compiled.get(page).copied(),
         uses: uses_count,
         first_use,
         last_use,
-        present: if files.is_some() { Some(true) } else { server.web_folders_present.then_some(false) },
+        present: match file.map(|file| file.state) {
+            Some(FileState::Read | FileState::Listed) => Some(true),
+            Some(FileState::Deleted) => Some(false),
+            None => server.web_folders_present.then_some(false),
+        },
+        file: file.map(|file| file.state),
         clients: clients(&requests, uses, &known.scanners),
         findings: seen.iter().map(|one| one.finding.id.clone()).collect(),
     }
@@ -118,9 +133,10 @@ fn written_path(material: &Material<'_>, seen: &[&Seen], page: &str) -> Option<S
         .find_map(|path| crate::paths::disk_path(&path))
 }
 
-/// When a record says that the page was written. A record of the file itself is exact; a cmdlet that had it written
-/// (export, reset of a virtual directory) comes a little before.
-fn written(seen: &[&Seen]) -> Option<Utc> {
+/// When the page was written, and what says so. A record of the file itself is exact, and so is the table of files; a
+/// cmdlet that had it written (export, reset of a virtual directory) comes a little before; what a collector noted is
+/// what the file said of itself.
+fn written(seen: &[&Seen], files: &[&FileSeen]) -> Option<(Utc, WrittenBasis)> {
     let writes =
         |one: &&&Seen| one.finding.stage == Stage::Foothold && !is_web_log(one.family) && one.family != Family::File;
     let first = |exact: bool| {
@@ -128,7 +144,34 @@ fn written(seen: &[&Seen]) -> Option<Utc> {
         let of_file = |one: &&&Seen| one.finding.source.contains("Sysmon") == exact;
         seen.iter().filter(writes).filter(of_file).filter_map(|one| one.finding.time).min()
     };
-    first(true).or_else(|| first(false))
+    let times = |basis: TimeBasis| files.iter().filter_map(move |file| file.times.filter(|times| times.basis == basis));
+    let named = times(TimeBasis::FileTable).filter_map(|times| times.came()).min();
+    let noted = times(TimeBasis::Collector).filter_map(|times| times.came()).min();
+    let ways = [
+        (first(true), WrittenBasis::FileRecord),
+        (named, WrittenBasis::FileTable),
+        (first(false), WrittenBasis::CommandRecord),
+        (noted, WrittenBasis::CollectorList),
+    ];
+    ways.into_iter().find_map(|(time, basis)| Some((time?, basis)))
+}
+
+/// When ASP.NET compiled the pages: the header of the library that came of it says so, else the table of files says when
+/// the trace was made.
+fn compiled(material: &Material<'_>) -> BTreeMap<String, Utc> {
+    let traces = || material.server.files.iter().filter_map(|file| Some((file, file.trace.as_ref()?)));
+    let libraries: BTreeMap<&str, Utc> =
+        traces().filter_map(|(_, trace)| Some((trace.assembly.as_deref()?, trace.compiled?))).collect();
+    let mut compiled: BTreeMap<String, Utc> = BTreeMap::new();
+    for (file, trace) in traces() {
+        let page = trace.page.as_deref().and_then(|page| crate::paths::page_key(material.product, page));
+        let by_library = trace.assembly.as_deref().and_then(|library| libraries.get(library)).copied();
+        let time = by_library.or_else(|| file.times.and_then(|times| times.named));
+        if let Some((page, time)) = page.zip(time) {
+            compiled.entry(page).and_modify(|known| *known = time.min(*known)).or_insert(time);
+        }
+    }
+    compiled
 }
 
 fn is_request(one: &Seen) -> bool {

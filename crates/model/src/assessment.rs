@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::campaign::{Proves, Stage};
+use crate::observation::FileState;
 use crate::{Build, Utc};
 
 /// The whole answer.
@@ -324,20 +325,40 @@ pub struct WebShell {
     pub url: Option<String>,
     /// Lower-case hex.
     pub sha256: Option<String>,
-    /// When it was written, by a record that says so.
+    /// When it was written, as far as anything says so.
     pub written: Option<Utc>,
+    /// What says so.
+    pub written_basis: Option<WrittenBasis>,
+    /// When it was compiled, that is first asked for, as far as the traces of ASP.NET say so.
+    pub compiled: Option<Utc>,
     /// Requests answered 200.
     pub uses: u64,
     /// First of them.
     pub first_use: Option<Utc>,
     /// Last of them.
     pub last_use: Option<Utc>,
-    /// In the evidence? `None`: web folders are not part of it.
+    /// In the evidence, or in the table of files as one that exists? `None`: web folders are not part of it.
     pub present: Option<bool>,
+    /// How its file is known; `None`: no file of the evidence tells of it.
+    pub file: Option<FileState>,
     /// Who used it.
     pub clients: Vec<String>,
     /// Why we say so.
     pub findings: Vec<String>,
+}
+
+/// What says when a page was written, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrittenBasis {
+    /// A record of the file being made.
+    FileRecord,
+    /// The table of files: when the name was made. Only the file system writes that.
+    FileTable,
+    /// A record of the command that had it written; it comes a little before.
+    CommandRecord,
+    /// What a collector noted: when the file says that it was made. Any program can set that.
+    CollectorList,
 }
 
 /// A mailbox that was read.

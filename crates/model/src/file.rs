@@ -34,6 +34,10 @@ pub enum Kind {
     DirectoryExport,
     /// A Windows executable; only its version is read.
     Executable,
+    /// The table of files of an NTFS volume: `$MFT`.
+    FileTable,
+    /// What a collector wrote down of the files it copied.
+    FileList,
     /// Present and hashed, not read further: its name can still tell.
     Other,
     /// An archive or image that this version does not look into.
@@ -48,6 +52,8 @@ pub enum Outcome {
     Complete,
     /// Could not be opened or read; the reason is the operating system's.
     Unreadable(String),
+    /// It was listed, and was gone or held back when it was to be read: an antivirus program does that.
+    Vanished,
     /// A link, device, pipe or socket, never followed.
     NotRegular,
     /// The run was interrupted before its end.

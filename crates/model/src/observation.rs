@@ -4,8 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::campaign::{Campaign, RuleFacts};
 use crate::file::FileRecord;
+use crate::listing::FileTimes;
 use crate::{Build, Family, Origin, Source, Utc};
 
 /// Everything seen in one run.
@@ -269,7 +272,7 @@ pub struct Refused {
 }
 
 /// A file that tells something by being there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileSeen {
     /// Index of the file in the manifest.
     pub file: u32,
@@ -283,15 +286,46 @@ pub struct FileSeen {
     pub size: u64,
     /// Known to belong to Exchange: by hash, by path only, or not at all.
     pub belongs: Belongs,
+    /// How it is known.
+    pub state: FileState,
+    /// Its times on the server, where the evidence tells them.
+    pub times: Option<FileTimes>,
+    /// What it was compiled from, where it is a trace of compilation.
+    pub trace: Option<Trace>,
+}
+
+/// How a file is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileState {
+    /// Its bytes are in the evidence.
+    #[default]
+    Read,
+    /// A list of files names it.
+    Listed,
+    /// A file table still names it, and that it was deleted.
+    Deleted,
+}
+
+/// What ASP.NET leaves when it compiles a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// The URL path of the page, as the trace names it.
+    pub page: Option<String>,
+    /// The library that came of it, without ending, lower case. The library itself has this as its name.
+    pub assembly: Option<String>,
+    /// When it was compiled, as the header of the library says.
+    pub compiled: Option<Utc>,
 }
 
 /// Whether a file of a web folder is one of Exchange's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Belongs {
     /// Path and content are Exchange's.
     Known,
     /// The path is Exchange's, the content is in no list (lists end in March 2021).
     PathOnly,
     /// Neither.
+    #[default]
     Unknown,
 }

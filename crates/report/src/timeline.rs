@@ -179,6 +179,7 @@ fn web_shell_rows<'a>(server: &'a ServerAssessment, rows: &mut Vec<Row<'a>>) {
     for shell in &server.web_shells {
         let moments = [
             (shell.written, "Web Shell Written", "written"),
+            (shell.compiled, "Web Shell Compiled", "compiled"),
             (shell.first_use, "Web Shell First Use", "first used"),
             (shell.last_use, "Web Shell Last Use", "last used"),
         ];

@@ -5,6 +5,7 @@
 use model::Utc;
 use model::assessment::{
     Assessment, Confidence, Entry, Exposure, Grounds, Incident, IncidentOutcome, ServerAssessment, Verdict,
+    WrittenBasis,
 };
 use model::campaign::{Proves, Stage};
 use model::file::Kind;
@@ -132,6 +133,16 @@ pub(crate) fn entry(entry: Entry) -> &'static str {
     }
 }
 
+/// What says when a page was written.
+pub(crate) fn written_basis(basis: WrittenBasis) -> &'static str {
+    match basis {
+        WrittenBasis::FileRecord => "a record of the file",
+        WrittenBasis::FileTable => "the table of files",
+        WrittenBasis::CommandRecord => "a record of the command",
+        WrittenBasis::CollectorList => "possibly: as the file said when it was collected",
+    }
+}
+
 /// What a file is.
 pub(crate) fn kind(kind: Kind) -> &'static str {
     match kind {
@@ -148,6 +159,8 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::ScheduledTask => "Scheduled tasks",
         Kind::DirectoryExport => "Directory exports",
         Kind::Executable => "Executables (version only)",
+        Kind::FileTable => "Tables of files ($MFT)",
+        Kind::FileList => "Lists of collected files",
         Kind::Other => "Other files (hashed, not read further)",
         Kind::Container => "Archives not looked into",
     }

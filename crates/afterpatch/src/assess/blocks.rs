@@ -26,6 +26,8 @@ impl<R: Read> Cut<R> {
     pub fn new(parser: &Parser, source: R, head: &[u8], encoding: Encoding) -> Self {
         match parser {
             Parser::Evtx(header) => Self::Chunks(Chunks::new(source, head, *header)),
+            // Records of a table of files fit in chunks without a rest.
+            Parser::FileTable(..) => Self::Chunks(Chunks::new(source, head, 0)),
             _ => Self::Lines(Blocks::new(source, head, encoding)),
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod blocks;
 pub mod interrupt;
+mod listed;
 pub mod outputs;
 pub mod parser;
 pub mod pool;

@@ -2,8 +2,9 @@
 
 use std::cell::Cell;
 
+use detect::observe::FileTable;
 use formats::block::{Block, Lines};
-use formats::{delimited, evtx, jsonl, setup, test_proxylogon};
+use formats::{collected, delimited, evtx, jsonl, mft, setup, test_proxylogon};
 use model::file::Kind;
 use model::{Family, Sink};
 
@@ -20,6 +21,10 @@ pub enum Parser {
     TestProxyLogon(test_proxylogon::Header),
     /// So many bytes of a file header stand before the first chunk.
     Evtx(usize),
+    /// A table of files with records of so many bytes, and what was read of it.
+    FileTable(usize, Box<FileTable>),
+    /// A collector's list of files, and what was read of it.
+    FileList(collected::Shape, Box<FileTable>),
 }
 
 impl Parser {
@@ -32,13 +37,23 @@ impl Parser {
             Kind::WindowsEventsJson => Some(Self::WindowsEvents(jsonl::Header::default())),
             Kind::TestProxyLogon => Some(Self::TestProxyLogon(test_proxylogon::Header::default())),
             Kind::Evtx => Some(Self::Evtx(if head.starts_with(CHUNK_MAGIC) { 0 } else { evtx::HEADER_BYTES })),
+            Kind::FileTable => Some(Self::FileTable(mft::record_bytes(head), Box::default())),
+            Kind::FileList => collected::Shape::of(head).map(|shape| Self::FileList(shape, Box::default())),
+            _ => None,
+        }
+    }
+
+    /// Takes out the files that were read since the last time, where this reads a list of files.
+    pub fn take_files(&mut self) -> Option<FileTable> {
+        match self {
+            Self::FileTable(_, files) | Self::FileList(_, files) => Some(std::mem::take(files)),
             _ => None,
         }
     }
 
     /// Is what is read text, of which lines are counted?
     pub fn is_of_lines(&self) -> bool {
-        !matches!(self, Self::Evtx(_))
+        !matches!(self, Self::Evtx(_) | Self::FileTable(..))
     }
 
     /// Moves on over a block, and says what family its records belong to as far as that shows.
@@ -63,6 +78,7 @@ impl Parser {
                 *header = 0;
                 Some(Family::Windows)
             }
+            Self::FileTable(..) | Self::FileList(..) => Some(Family::File),
         }
     }
 
@@ -75,6 +91,15 @@ impl Parser {
             Self::WindowsEvents(header) => jsonl::read_on(block, header, sink),
             Self::TestProxyLogon(header) => test_proxylogon::read(block, header, sink),
             Self::Evtx(header) => read_chunks(block, *header, sink),
+            Self::FileTable(record_bytes, files) => {
+                let mut note = |record| files.note(record);
+                mft::read(block, *record_bytes, &exchange::is_telling_name, &mut note, sink)
+            }
+            Self::FileList(shape, files) => {
+                let wanted =
+                    |path: &str| exchange::is_telling_name(path) && exchange::is_watched_path(&path.to_lowercase());
+                collected::read(block, *shape, &wanted, &mut |file| files.note_line(file), sink)
+            }
         }
     }
 }

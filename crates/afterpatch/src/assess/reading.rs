@@ -16,7 +16,7 @@ use model::file::{FileRecord, Kind, Outcome};
 use super::blocks::Cut;
 use super::parser::Parser;
 use super::pool::Pool;
-use super::{interrupt, progress};
+use super::{interrupt, listed, progress};
 use crate::console::Console;
 
 /// What is made of what is read. Many threads ask at once.
@@ -62,7 +62,9 @@ impl<P: Pass> Drop for Ending<'_, P> {
 /// Reads all inputs. What is handed back is in their order.
 pub fn read_all<P: Pass>(inventory: &Inventory, pass: &P, threads: usize, console: &Console) -> Vec<Read> {
     let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, number: u64| {
-        pass.block(parser, block, facts, number)
+        let (mut told, lines) = pass.block(parser, block, facts, number);
+        listed::take_files(parser, P::tally(&mut told));
+        (told, lines)
     };
     let pool = Pool::new(threads, &read, &interrupt::INTERRUPTED);
     let count = inventory.inputs.len();
@@ -141,7 +143,9 @@ impl<P: Pass> Reading<'_, P> {
     }
 
     fn unread(&self, input: &Input, outcome: Outcome) -> Accounted {
-        let record = record(&input.path, input.size, Kind::Other, outcome);
+        // A page that cannot be opened is still a page of its server.
+        let kind = if exchange::is_page_name(&input.place.on_server) { Kind::WebFile } else { Kind::Other };
+        let record = record(&input.path, input.size, kind, outcome);
         Accounted { record, host: input.place.host.clone(), decoded: false }
     }
 
@@ -225,7 +229,8 @@ impl<P: Pass> Reading<'_, P> {
                 }
             }
         }
-        let (told, lines, faults) = self.pool.close(&shared);
+        let (mut told, lines, faults) = self.pool.close(&shared);
+        listed::look_at(self.pass, &parser, facts, &mut told);
         if faults > 0 {
             problem = Some(Outcome::Unreadable(format!("{faults} blocks lost to a fault of the reader")));
         }
@@ -287,6 +292,7 @@ impl<P: Pass> Reading<'_, P> {
             content: shown,
             bytes: &bytes,
             elements: &elements,
+            listed: None,
         };
         let mut told = self.pass.content(facts, &file);
         let tally = P::tally(&mut told);

@@ -143,6 +143,9 @@ impl Ended<'_> {
         sort("file unreadable in whole or part", "files unreadable in whole or part", &|file| {
             matches!(file.outcome, Outcome::Unreadable(_))
         });
+        sort("file gone when it was to be read", "files gone when they were to be read", &|file| {
+            file.outcome == Outcome::Vanished
+        });
         sort("link or device", "links and devices", &|file| file.outcome == Outcome::NotRegular);
         sort("file not read to its end", "files not read to their end", &|file| file.outcome == Outcome::Interrupted);
         all
@@ -256,7 +259,7 @@ fn host(text: &mut String, row: &Row) {
 
 /// Read as what it is.
 fn is_read(file: &FileRecord) -> bool {
-    let is_broken = matches!(file.outcome, Outcome::Unreadable(_) | Outcome::NotRegular);
+    let is_broken = matches!(file.outcome, Outcome::Unreadable(_) | Outcome::Vanished | Outcome::NotRegular);
     !matches!(file.kind, Kind::Other | Kind::Container) && (!is_broken || file.records > 0)
 }
 

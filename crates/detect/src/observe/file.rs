@@ -6,6 +6,7 @@ use model::file::RejectCount;
 use model::{Reject, RejectReason, Utc};
 
 use super::bounded::Merge;
+use super::file_table::FileTable;
 use super::server::ServerTally;
 
 /// Servers told apart in one file; a collector's log names many, a forged one millions.
@@ -22,6 +23,8 @@ pub struct FileTally {
     pub rejects: BTreeMap<RejectReason, (u64, u64, u64)>,
     /// First and last event.
     pub span: Option<(Utc, Utc)>,
+    /// The files that it lists, where it is a list of files.
+    pub table: FileTable,
     /// By how many seconds records say that they are off, and how many say so.
     pub clock_votes: BTreeMap<i64, u64>,
 }
@@ -135,6 +138,7 @@ impl Merge for FileTally {
             }
         }
         self.widen(other.span);
+        self.table.merge(other.table);
         for (shift, votes) in other.clock_votes {
             *self.clock_votes.entry(shift).or_default() += votes;
         }

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use model::file::Kind;
-use model::observation::{Belongs, FileSeen};
+use model::listing::{ListedFile, TimeBasis};
+use model::observation::{Belongs, FileSeen, FileState};
 use model::{Element, Family, Origin, Raw, Reject, RejectReason, Source};
 
 use super::file::FileTally;
+use super::file_system::{origin, shown, state, state_word, trace};
 use super::observer::FileFacts;
 use super::sightings::Hit;
 use crate::pack::IndicatorKind;
@@ -38,6 +40,8 @@ pub struct FileContent<'a> {
     pub bytes: &'a [u8],
     /// The elements of a configuration file.
     pub elements: &'a [Element],
+    /// The file is not read but named by a list, which says this of it; `content` and `bytes` are what the list holds of it.
+    pub listed: Option<&'a ListedFile>,
 }
 
 /// A hit on a file, or on an element of a configuration file.
@@ -56,11 +60,14 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
     let path = facts.on_server.as_str();
     let name = path.rsplit('\\').next().unwrap_or(path);
     let place = Place::of(path, file);
+    let listing = file.listed.map(shown);
+    let text = listing.as_deref().unwrap_or(file.content);
     let mut tally = FileTally::default();
     let source = Source::whole(Family::File);
     let server = tally.server(None);
     let all_tried = match_file(plan, facts, file, &place, &mut |hit| {
-        let (record, offset) = hit.element.map_or((0, 0), |element| (element.line, element.offset));
+        let here = origin(facts, file);
+        let (record, offset) = hit.element.map_or((here.record, here.offset), |element| (element.line, element.offset));
         server.sightings.record(&Hit {
             rule: hit.rule.at(),
             source: &source,
@@ -72,13 +79,15 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
             status: None,
             bytes: 0,
             origin: Origin { file: facts.file, record, offset },
-            raw: Raw::Text(hit.element.map_or(file.content, |element| &element.raw)),
+            raw: Raw::Text(hit.element.map_or(text, |element| &element.raw)),
         });
     });
     let is_page = matches!(file.kind, Kind::WebFile | Kind::CompiledPage);
-    server.web_folders = is_page && place.url.is_some();
-    // Exchange's own pages are thousands and tell nothing.
-    if is_page && place.belongs != Belongs::Known {
+    // The table of a volume knows what lies in its web folders; a collector's list knows what was taken.
+    let is_told = file.listed.is_none_or(|listed| listed.times.basis == TimeBasis::FileTable);
+    server.web_folders = is_page && is_told && place.url.is_some();
+    let trace = trace(path, name, file);
+    if is_page || trace.is_some() || file.listed.is_some() {
         server.files.push(FileSeen {
             file: facts.file,
             path: path.to_owned(),
@@ -86,6 +95,9 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
             sha256: file.sha256.map(str::to_owned),
             size: file.size,
             belongs: place.belongs,
+            state: state(file),
+            times: file.listed.map(|listed| listed.times),
+            trace,
         });
     }
     if file.kind == Kind::Executable && name == "exsetup.exe" {
@@ -101,12 +113,18 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
 pub(crate) struct Place {
     url: Option<String>,
     belongs: Belongs,
+    state: FileState,
+    /// What is odd about the name, as words, and the genuine page that it resembles.
+    odd: (String, &'static str),
 }
 
 impl Place {
     pub fn of(path: &str, file: &FileContent<'_>) -> Self {
         let belongs = exchange::file_belongs(path, file.sha256).unwrap_or(Belongs::Unknown);
-        Self { url: exchange::url_of_path(path), belongs }
+        let odd = exchange::odd_name(path);
+        let words: Vec<&str> = odd.oddities.iter().map(|oddity| oddity.word()).collect();
+        let odd = (words.join(" "), odd.resembles.unwrap_or_default());
+        Self { url: exchange::url_of_path(path), belongs, state: state(file), odd }
     }
 }
 
@@ -154,7 +172,7 @@ fn fields_of<'f>(
         Belongs::PathOnly => "path-only",
         Belongs::Unknown => "unknown",
     };
-    let all: [(&str, &[u8]); 10] = [
+    let all: [(&str, &[u8]); 14] = [
         ("path", path.as_bytes()),
         ("name", name.as_bytes()),
         ("extension", extension.as_bytes()),
@@ -162,12 +180,21 @@ fn fields_of<'f>(
         ("size", size.as_bytes()),
         ("sha256", file.sha256.unwrap_or_default().as_bytes()),
         ("belongs", belongs_word.as_bytes()),
+        ("state", state_word(place.state).as_bytes()),
+        ("odd", place.odd.0.as_bytes()),
+        ("resembles", place.odd.1.as_bytes()),
+        ("times", times_word(file).as_bytes()),
         ("kind", kind_word(file.kind).as_bytes()),
         ("content", file.content),
         ("head", head.as_bytes()),
     ];
     let said = all.into_iter().filter(|(_, value)| !value.is_empty());
     FileFields { fields: said.map(|(name, value)| (name, Cow::Borrowed(value))).collect() }
+}
+
+/// What the times of a file say by themselves.
+fn times_word(file: &FileContent<'_>) -> &'static str {
+    if file.listed.is_some_and(|listed| listed.times.is_set_back()) { "set-back" } else { "" }
 }
 
 /// Rules over the elements of a configuration file.
@@ -229,6 +256,8 @@ fn kind_word(kind: Kind) -> &'static str {
         Kind::DirectoryExport => "directory-export",
         Kind::Executable => "executable",
         Kind::Container => "container",
+        Kind::FileTable => "file-table",
+        Kind::FileList => "file-list",
         _ => "other",
     }
 }

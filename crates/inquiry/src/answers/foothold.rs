@@ -1,8 +1,8 @@
 //! What did they leave? Web shells, modules, tasks, agents, accounts.
 
-use model::assessment::{Answer, Confidence, WebShell};
+use model::assessment::{Answer, Confidence, WebShell, WrittenBasis};
 use model::campaign::{Proves, Stage};
-use model::observation::Belongs;
+use model::observation::{Belongs, FileState};
 
 use crate::answers::{NAMES_MAX, has_source, said, sureness};
 use crate::case::Case;
@@ -36,7 +36,9 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
 }
 
 fn web_shell(shell: &WebShell) -> String {
-    let written = shell.written.map(|time| format!(", written {}", when(time))).unwrap_or_default();
+    let possibly = if shell.written_basis == Some(WrittenBasis::CollectorList) { "possibly " } else { "" };
+    let written = shell.written.map(|time| format!(", {possibly}written {}", when(time))).unwrap_or_default();
+    let compiled = shell.compiled.map(|time| format!(", compiled {}", when(time))).unwrap_or_default();
     let used = match (shell.uses, shell.first_use.zip(shell.last_use)) {
         (0, _) => ", no use is seen".to_owned(),
         (uses, Some((first, last))) => {
@@ -45,13 +47,18 @@ fn web_shell(shell: &WebShell) -> String {
         (uses, None) => format!(", {} answered 200", count(uses, "request")),
     };
     let present = match shell.present {
+        _ if shell.file == Some(FileState::Deleted) => "; the table of files says that it was deleted",
+        Some(true) if shell.file == Some(FileState::Listed) => {
+            "; a list of files names it, its content is not in the evidence"
+        }
         Some(true) => "; the file is in the evidence",
         Some(false) => "; the file is no longer in the web folders",
         None => "; whether the file still lies there is not known, web folders are not in the evidence",
     };
     let clients = if shell.clients.is_empty() { String::new() } else { format!(", by {}", list(&shell.clients, 3)) };
-    let kind = if shell.uses == 0 && shell.written.is_none() { "Page to examine" } else { "Web shell" };
-    format!("{kind} {}{written}{used}{clients}{present} ({}).", name(&shell.path), list(&shell.findings, 3))
+    let is_recorded = matches!(shell.written_basis, Some(WrittenBasis::FileRecord | WrittenBasis::CommandRecord));
+    let kind = if shell.uses == 0 && !is_recorded { "Page to examine" } else { "Web shell" };
+    format!("{kind} {}{written}{compiled}{used}{clients}{present} ({}).", name(&shell.path), list(&shell.findings, 3))
 }
 
 fn unknown(case: &Case<'_>) -> Vec<String> {
@@ -62,7 +69,12 @@ fn unknown(case: &Case<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let by_name = case.server.files.iter().filter(|file| file.belongs == Belongs::PathOnly).count() as u64;
+    let by_name = case
+        .server
+        .files
+        .iter()
+        .filter(|file| file.belongs == Belongs::PathOnly && file.state == FileState::Read)
+        .count() as u64;
     if by_name > 0 {
         unknown.push(format!(
             "whether pages were changed under their own names: {} of the web folders {} judged by path and name only, \

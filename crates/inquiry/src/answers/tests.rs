@@ -3,7 +3,7 @@
 use model::Utc;
 use model::assessment::{Assessment, Verdict};
 use model::campaign::{Proves, Stage};
-use model::observation::{Belongs, FileSeen, PageUse};
+use model::observation::{FileSeen, PageUse};
 
 use crate::testing::{Builder, OPEN, UNKNOWN_BUILD, at, build_seen, page_use, sighting};
 
@@ -159,7 +159,7 @@ fn a_web_shell_is_told_with_its_file() {
         url: Some("/aspnet_client/x.aspx".to_owned()),
         sha256: Some("ab".repeat(32)),
         size: 10,
-        belongs: Belongs::Unknown,
+        ..FileSeen::default()
     });
     assert_eq!(presence(&builder), Some(true));
     let assessment = builder.assess();

@@ -2,9 +2,10 @@
 
 use model::assessment::{
     Answers, Begin, Confidence, Covered, Entry, Evidence, Exposure, FileGap, Finding, Incident, IncidentOutcome,
-    Mailbox, Persistence, Reasons, ServerAssessment, Stages, Uncovered, Verdict, WebShell,
+    Mailbox, Persistence, Reasons, ServerAssessment, Stages, Uncovered, Verdict, WebShell, WrittenBasis,
 };
 use model::campaign::{Proves, Stage};
+use model::observation::FileState;
 
 use super::parts::{answer, at, build, coverage, finding, record, some, texts};
 
@@ -156,10 +157,13 @@ fn web_shells() -> Vec<WebShell> {
             url: Some("/aspnet_client/system_web/u4b9d1fe.aspx".to_owned()),
             sha256: Some("5e".repeat(32)),
             written: some("2021-03-03T04:24:58Z"),
+            written_basis: Some(WrittenBasis::FileRecord),
+            compiled: some("2021-03-03T04:25:31Z"),
             uses: 14,
             first_use: some("2021-03-03T04:25:31Z"),
             last_use: some("2021-03-09T19:31:15Z"),
             present: Some(true),
+            file: Some(FileState::Read),
             clients: texts(&["203.0.113.7", "203.0.113.9"]),
             findings: texts(&["f4", "f5"]),
         },
@@ -168,10 +172,13 @@ fn web_shells() -> Vec<WebShell> {
             url: Some("/owa/auth/errorEE.aspx".to_owned()),
             sha256: None,
             written: None,
+            written_basis: None,
+            compiled: None,
             uses: 2,
             first_use: some("2021-03-06T08:12:00Z"),
             last_use: some("2021-03-06T08:12:44Z"),
             present: Some(false),
+            file: None,
             clients: texts(&["2001:db8::7"]),
             findings: texts(&["f7"]),
         },

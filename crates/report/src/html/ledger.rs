@@ -141,6 +141,7 @@ fn reading(file: &FileRecord) -> Markup {
         @match &file.outcome {
             Outcome::Complete => "to its end",
             Outcome::Unreadable(reason) => { "not readable: " (ForHtml(reason)) }
+            Outcome::Vanished => "gone, or held back, when it was to be read",
             Outcome::NotRegular => "a link or device, never followed",
             Outcome::Interrupted => "interrupted",
         }

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use model::assessment::{Answer, Incident, ServerAssessment, WebShell};
 use model::campaign::{Proves, Stage};
+use model::observation::FileState;
 
 use super::parts::{clients, confidence, links, moment, table, verdict};
 use super::{Page, band, findings, ledger};
@@ -313,10 +314,12 @@ fn web_shells(page: &Page<'_>, server: &ServerAssessment) -> Markup {
 }
 
 fn web_shell(page: &Page<'_>, shell: &WebShell) -> Markup {
-    let file = match shell.present {
-        Some(true) => "in the evidence",
-        Some(false) => "gone",
-        None => "web folders not collected",
+    let file = match (shell.file, shell.present) {
+        (Some(FileState::Deleted), _) => "deleted",
+        (Some(FileState::Listed), _) => "listed, not collected",
+        (_, Some(true)) => "in the evidence",
+        (_, Some(false)) => "gone",
+        (_, None) => "web folders not collected",
     };
     html! {
         tr {
@@ -326,10 +329,11 @@ fn web_shell(page: &Page<'_>, shell: &WebShell) -> Markup {
                 @if let Some(sha256) = &shell.sha256 { small { "SHA-256 " code { (ForHtml(sha256)) } } }
             }
             td class="t" {
-                @if shell.written.is_some() { div { "Written " (moment(shell.written)) } }
+                @if shell.written.is_some() { div { "Written " (moment(shell.written)) @if let Some(basis) = shell.written_basis { small { (wording::written_basis(basis)) } } } }
+                @if shell.compiled.is_some() { div { "Compiled " (moment(shell.compiled)) } }
                 @if shell.first_use.is_some() { div { "First use " (moment(shell.first_use)) } }
                 @if shell.last_use.is_some() { div { "Last use " (moment(shell.last_use)) } }
-                @if [shell.written, shell.first_use, shell.last_use] == [None; 3] { "–" }
+                @if [shell.written, shell.compiled, shell.first_use, shell.last_use] == [None; 4] { "–" }
             }
             td class="n" { (number(shell.uses)) }
             td { (file) }
