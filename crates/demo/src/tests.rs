@@ -309,6 +309,9 @@ fn tidying_up_leaves_traces() {
     }
     assert!(text(tree, "/HttpProxy/Owa/").contains("/owa/auth/outlookkr.aspx"));
     assert!(!tree.keys().any(|path| path.ends_with("outlookkr.aspx")));
+    let name: Vec<u8> = "outlookkr.aspx".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let table = tree.iter().find(|(path, _)| path.ends_with("/$MFT")).map(|(_, bytes)| bytes).unwrap();
+    assert!(table.windows(name.len()).any(|window| window == name), "the table of files still names it");
     assert!(text(tree, "/ECP/Server/").contains("Set-OabVirtualDirectory.ExternalUrl=$null"));
     let gone = |line: &str| line.contains("outlookkr.aspx") && line.contains(" - 404 0 0 ");
     assert!(text(tree, "/W3SVC1/").lines().any(gone));

@@ -339,6 +339,19 @@ fn tidying_up_is_told() {
     assert!(gaps.any(|gap| to_the_second(&gap["from"]) == "2021-03-03T00:00:00" && gap["why"] == "gap"));
     let stage = list(&chain_of(server, OPERATOR)["stages"]["cleanup"]);
     assert!(!stage.is_empty(), "logs, the page and the stored script were removed by {OPERATOR}");
+    let shell = &list(&server["web_shells"])[0];
+    assert_eq!((word(&shell["file"]), &shell["present"]), ("deleted", &json!(false)));
+    assert_eq!(
+        (word(&shell["written_basis"]), to_the_second(&shell["written"])),
+        ("file-record", "2021-03-03T04:41:24")
+    );
+    let deleted = |one: &&Value| word(&one["rule"]) == "exchange-host/file-deleted-page";
+    let finding = list(&assessed.json["findings"]).iter().find(deleted).expect("told by the table of files");
+    assert_eq!(to_the_second(&finding["time"]), "2021-03-03T04:41:24");
+    assert!(
+        list(&chain_of(server, OPERATOR)["stages"]["foothold"]).contains(&finding["id"]),
+        "joined by page and time"
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use crate::campaigns::Story;
 use crate::exchange_logs::{self, WebService};
+use crate::file_table::{Entry, FileTable};
 use crate::plan::Plan;
 use crate::scanners::Noise;
 use crate::server::{Agent, Backend, Build, EXCHANGE, Protocol, Request};
@@ -56,7 +57,7 @@ pub(super) const MAIL_THEFT: Story = Story {
 
 pub(super) const CLEANED_UP: Story = Story {
     name: "cleaned-up",
-    description: "ProxyLogon, then the web shell, a day of IIS logs and the stored script are removed by the intruder",
+    description: "ProxyLogon, then the web shell, a day of IIS logs and the stored script are removed by the intruder; the table of files remains",
     setting: || march_2021(2, 7),
     tell: cleaned_up,
     ..COMPROMISED
@@ -203,6 +204,33 @@ fn cleaned_up(plan: &mut Plan) {
     );
     shell::call_in_vain(plan, Time::day(2021, 3, 4).at(22, 15, 50), &OWA_SHELL, OPERATOR);
     shell::call_in_vain(plan, Time::day(2021, 3, 6).at(4, 0, 31), &OWA_SHELL, OPERATOR);
+    plan.plant("C/$MFT", table_of_files(attack.plus(17 * SECOND + 270)));
+    plan.tell(tidy.plus(9 * MINUTE), "the table of files still names the deleted page".to_owned());
+}
+
+/// The table of files of the volume: the logon pages as the cumulative update brought them, and the page of the
+/// intruder, deleted.
+fn table_of_files(written: Time) -> Vec<u8> {
+    let installed = Time::day(2020, 9, 26).at(5, 52, 8).0;
+    let mut table = FileTable::new();
+    let file =
+        |name: &str, parent: u64| Entry { parent, name: name.to_owned(), created: installed, ..Entry::default() };
+    for (folder, names) in [
+        ("owa", &["errorFE.aspx", "expiredpassword.aspx", "logoff.aspx", "logon.aspx", "signout.aspx"][..]),
+        ("ecp", &["TimeoutLogout.aspx"]),
+    ] {
+        let path = format!("{EXCHANGE}/FrontEnd/HttpProxy/{folder}/auth").replace('/', "\\");
+        let parent = table.folder(&path, installed);
+        for name in names {
+            table.add(Entry { content: vec![b' '; 4_100], ..file(name, parent) });
+        }
+        if folder == "owa" {
+            let content = shell::directory_dump("EXC01.contoso.example", "Version 15.1 (Build 2106.2)");
+            let page = Entry { created: written.0, deleted: true, content, ..file("outlookkr.aspx", parent) };
+            table.add(page);
+        }
+    }
+    table.bytes()
 }
 
 /// Probes and chains that end in errors.

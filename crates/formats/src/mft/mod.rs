@@ -20,17 +20,6 @@ const RECORD_BYTES: usize = 1_024;
 /// Bytes of a record on volumes with sectors of 4,096 bytes.
 const RECORD_BYTES_LARGE: usize = 4_096;
 
-/// What the first record of a table begins with.
-const MAGIC: &[u8] = b"FILE";
-
-/// The bytes are the beginning of a file table.
-#[must_use]
-pub fn is_table(head: &[u8]) -> bool {
-    // Its first record describes the table itself and is always in use.
-    let first = read_record(head.get(..record_bytes(head)).unwrap_or(head), 0, &|_| true);
-    head.starts_with(MAGIC) && matches!(first, Found::Record(record) if record.in_use && record.base.is_none())
-}
-
 /// Bytes of a record, as the first of them says.
 #[must_use]
 pub fn record_bytes(head: &[u8]) -> usize {

@@ -53,8 +53,8 @@ pub(super) fn read_record(bytes: &[u8], number: u64, wanted: &dyn Fn(&str) -> bo
         return Found::Damaged("no record of a file table", None);
     }
     let mut room = [0; CONTENT_BYTES_MAX];
-    let Some(bytes) = mended(bytes, &mut room) else {
-        return Found::Damaged("a record that was not written whole", None);
+    let Some((bytes, is_one_writing)) = mended(bytes, &mut room) else {
+        return Found::Damaged("the checks of a record of the file table", None);
     };
     let Some((mut record, first)) = header(bytes, number) else {
         return Found::Damaged("the header of a record of the file table", None);
@@ -65,6 +65,7 @@ pub(super) fn read_record(bytes: &[u8], number: u64, wanted: &dyn Fn(&str) -> bo
     let is_wanted = parts.settle(&mut record, wanted);
     let record = is_wanted.then(|| Box::new(record));
     match (whole, record) {
+        (_, record) if !is_one_writing => Found::Damaged("a record that was not written whole", record),
         (None, record) => Found::Damaged("the attributes of a record of the file table", record),
         (Some(()), Some(record)) => Found::Record(record),
         (Some(()), None) if had_names => Found::Other,
@@ -72,8 +73,9 @@ pub(super) fn read_record(bytes: &[u8], number: u64, wanted: &dyn Fn(&str) -> bo
     }
 }
 
-/// The record with the last two bytes of every sector put back in their places.
-fn mended<'r>(bytes: &[u8], room: &'r mut [u8; CONTENT_BYTES_MAX]) -> Option<&'r [u8]> {
+/// The record with the last two bytes of every sector put back in their places, and whether all sectors were written at
+/// once. A table that was copied while the system ran has records of which that is not so: most of their bytes are good.
+fn mended<'r>(bytes: &[u8], room: &'r mut [u8; CONTENT_BYTES_MAX]) -> Option<(&'r [u8], bool)> {
     let record = room.get_mut(..bytes.len())?;
     record.copy_from_slice(bytes);
     let at = usize::from(u16_at(record, 4)?);
@@ -82,15 +84,17 @@ fn mended<'r>(bytes: &[u8], room: &'r mut [u8; CONTENT_BYTES_MAX]) -> Option<&'r
         return None;
     }
     let check = u16_at(record, at)?;
+    let mut is_one_writing = true;
     for sector in 0..count {
         let own = u16_at(record, at + 2 + sector * 2)?;
         let end = (sector + 1) * SECTOR_BYTES;
-        if u16_at(record, end - 2)? != check {
-            return None;
+        if u16_at(record, end - 2)? == check {
+            record.get_mut(end - 2..end)?.copy_from_slice(&own.to_le_bytes());
+        } else {
+            is_one_writing = false;
         }
-        record.get_mut(end - 2..end)?.copy_from_slice(&own.to_le_bytes());
     }
-    Some(record)
+    Some((record, is_one_writing))
 }
 
 /// What the header says, and where the first attribute stands.
