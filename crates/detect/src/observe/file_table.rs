@@ -13,11 +13,13 @@ use super::bounded::Merge;
 /// Folders that are kept. Large servers have a few hundred thousand.
 pub const FOLDERS_MAX: usize = 1_000_000;
 /// Files with a telling name that are kept before it is known where they lie.
-pub const FILES_MAX: usize = 200_000;
+pub const FILES_MAX: usize = 100_000;
 /// Files handed on of one list.
 pub const LISTED_MAX: usize = 50_000;
-/// Bytes of content that are kept of all files together. Of a single one the record's size is the bound.
-const CONTENT_BYTES_MAX: usize = 32 << 20;
+/// Content of a single file that is kept; only of pages and their traces. On most volumes no record holds half of it.
+const CONTENT_BYTES_MAX: usize = 2_048;
+/// Content of all files together that is handed on.
+const CONTENTS_BYTES_MAX: usize = 32 << 20;
 /// Folders inside each other.
 const DEPTH_MAX: usize = 64;
 /// Number of the root folder.
@@ -58,6 +60,7 @@ impl FileTable {
             }
         }
         let number = record.base.unwrap_or(record.number);
+        let record = without_needless_content(record);
         self.files.entry(number).or_default().records.insert(record.number, record);
         self.trim();
     }
@@ -104,7 +107,7 @@ impl FileTable {
     #[must_use]
     pub fn into_files(self, drive: &str, record_bytes: u64, wanted: &dyn Fn(&str) -> bool) -> Vec<ListedFile> {
         let mut listed: Vec<ListedFile> = self.lines.into_values().collect();
-        let mut room = CONTENT_BYTES_MAX;
+        let mut room = CONTENTS_BYTES_MAX;
         for (number, file) in &self.files {
             listed.extend(file.listed(*number, &self.folders, drive, wanted).into_iter().map(|mut one| {
                 one.offset = one.record.saturating_mul(record_bytes);
@@ -121,6 +124,19 @@ impl FileTable {
         listed.truncate(LISTED_MAX);
         listed
     }
+}
+
+/// What will not be looked into is not kept: a forged table is nothing but content.
+fn without_needless_content(mut record: TableRecord) -> TableRecord {
+    let is_read = |name: &str| exchange::is_page_name(name) || name.to_ascii_lowercase().ends_with(".compiled");
+    let is_small = |content: &[u8]| content.len() <= CONTENT_BYTES_MAX;
+    let by_name = record.names.iter().any(|name| is_read(&name.name));
+    record.content = record.content.filter(|content| by_name && is_small(content));
+    for stream in &mut record.streams {
+        let is_wanted = is_read(&stream.name);
+        stream.content = stream.content.take().filter(|content| is_wanted && is_small(content));
+    }
+    record
 }
 
 fn trim<V>(map: &mut BTreeMap<u64, V>, limit: usize) -> u64 {
@@ -281,6 +297,19 @@ mod tests {
         let continued = TableRecord { base: Some(30), ..record(50, 5, "b.aspx") };
         let told = paths(vec![linked, text, continued, folder(40, 5, "d")]);
         assert_eq!(told, [r"c:\a.aspx", r"c:\b.aspx", r"c:\d\a.aspx", r"c:\d\t.txt", r"c:\d\t.txt:s.aspx"]);
+    }
+
+    #[test]
+    fn content_is_kept_of_small_pages_alone() {
+        let content = |name: &str, length: usize| {
+            let mut table = FileTable::default();
+            table.note(TableRecord { content: Some(vec![7; length].into()), ..record(30, 5, name) });
+            table.into_files("c:", 1_024, &|_| true).remove(0).content.map(|content| content.len())
+        };
+        assert_eq!(content("x.aspx", 700), Some(700));
+        assert_eq!(content("x.aspx.1.compiled", 700), Some(700));
+        assert_eq!(content("x.aspx", 3_000), None);
+        assert_eq!(content("x.zip", 700), None);
     }
 
     #[test]
