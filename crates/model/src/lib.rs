@@ -13,6 +13,7 @@ pub mod campaign;
 pub mod file;
 pub mod listing;
 pub mod observation;
+pub mod page;
 mod record;
 mod server;
 mod source;

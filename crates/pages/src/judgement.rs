@@ -1,0 +1,92 @@
+//! What is to be thought of a page that was followed.
+
+use model::page::{Ability, Flow, Judgement};
+
+use crate::flow::{Fact, Followed};
+
+/// What runs machine code that a page carries, together.
+const MEMORY_CALLS: &[&str] =
+    &["virtualalloc", "virtualallocex", "virtualprotect", "ntallocatevirtualmemory", "heapalloc"];
+const THREAD_CALLS: &[&str] = &[
+    "createthread",
+    "createremotethread",
+    "queueuserapc",
+    "enumsystemlocales",
+    "callwindowproc",
+    "enumwindows",
+    "ntcreatethreadex",
+];
+
+/// The judgement and its reason.
+pub(crate) fn judge(followed: &Followed) -> (Judgement, String) {
+    let seen = |fact: Fact| followed.facts.seen.contains(&fact);
+    let does = |ability: Ability| followed.flows.iter().find(|flow| flow.ability == ability);
+    for ability in [Ability::Evaluate, Ability::Process] {
+        if let Some(flow) = does(ability) {
+            return (Judgement::Shell, told(ability, Some(flow)));
+        }
+    }
+    if let Some(flow) =
+        followed.flows.iter().find(|flow| flow.ability == Ability::Load).filter(|_| !seen(Fact::MakesNamed))
+    {
+        return (Judgement::Shell, told(Ability::Load, Some(flow)));
+    }
+    if runs_machine_code(followed) || seen(Fact::LoadsCarried) {
+        return (Judgement::Shell, "It runs a program that it carries.".to_owned());
+    }
+    if seen(Fact::WritesAnywhere) || seen(Fact::WritesInSite) {
+        return (Judgement::Shell, told(Ability::Write, does(Ability::Write)));
+    }
+    if seen(Fact::Tunnels) {
+        return (Judgement::Shell, told(Ability::Network, does(Ability::Network)));
+    }
+    if seen(Fact::AnyDatabase) && seen(Fact::AnyStatement) {
+        return (Judgement::Shell, told(Ability::Database, does(Ability::Database)));
+    }
+    let files = [Fact::Creates, Fact::Deletes, Fact::Reads, Fact::Lists];
+    if files.into_iter().filter(|fact| seen(*fact)).count() >= 2 {
+        return (Judgement::Shell, "It lists, reads or changes any file it is told.".to_owned());
+    }
+    if seen(Fact::StartsFixed) && (seen(Fact::ConnectsFixed) || seen(Fact::Listens)) {
+        return (Judgement::Shell, "It starts a program and connects it to another machine.".to_owned());
+    }
+    if seen(Fact::PlantsPage) {
+        return (Judgement::Shell, "It writes another page that runs code.".to_owned());
+    }
+    if seen(Fact::SniffsRaw) {
+        return (Judgement::Shell, "It reads what passes on the network.".to_owned());
+    }
+    if seen(Fact::StartsFixed) && followed.facts.disguised {
+        return (Judgement::Shell, "It starts a program by code that it carries in disguise.".to_owned());
+    }
+    look(followed)
+}
+
+fn look(followed: &Followed) -> (Judgement, String) {
+    if let Some(flow) = followed.flows.first() {
+        return (Judgement::Look, told(flow.ability, Some(flow)));
+    }
+    let words = [
+        (Fact::RunsUnseen, "It runs code that could not be seen."),
+        (Fact::Listens, "It listens for requests of its own."),
+        (Fact::StartsFixed, "It starts a program."),
+    ];
+    match words.into_iter().find(|(fact, _)| followed.facts.seen.contains(fact)) {
+        Some((_, words)) => (Judgement::Look, words.to_owned()),
+        None if followed.facts.disguised => (Judgement::Look, "It runs code that it carries in disguise.".to_owned()),
+        None => (Judgement::Nothing, String::new()),
+    }
+}
+
+fn runs_machine_code(followed: &Followed) -> bool {
+    let calls = |of: &[&str]| followed.facts.natives.iter().any(|name| of.iter().any(|call| name.starts_with(call)));
+    calls(MEMORY_CALLS) && (calls(THREAD_CALLS) || followed.facts.natives.len() == 1)
+}
+
+/// `It runs code that it is sent: form field `x` reaches eval.`
+fn told(ability: Ability, flow: Option<&Flow>) -> String {
+    match flow {
+        Some(flow) => format!("It {}: {} reaches {}.", ability.words(), flow.source, flow.sink),
+        None => format!("It {}.", ability.words()),
+    }
+}
