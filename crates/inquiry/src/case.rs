@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::assessment::{
-    Begin, BuildSpan, Coverage, Exposure, Finding, Mailbox, Persistence, ServerAssessment, Span, Verdict, WebShell,
+    Begin, BuildSpan, Coverage, Exposure, Finding, Mailbox, PageReading, Persistence, ServerAssessment, Span, Verdict,
+    WebShell,
 };
 use model::campaign::{Campaign, CampaignKind, Proves, RuleFacts};
 use model::observation::{Observations, Server};
@@ -16,7 +17,7 @@ use crate::incidents::{Chain, Stitching};
 use crate::product::Product;
 use crate::{
     Options, answers, begin, builds, clients, configuration, corroboration, coverage, findings, mailboxes, persistence,
-    processes, reasons, verdict, web_shells,
+    processes, readings, reasons, verdict, web_shells,
 };
 
 /// Everything that is known of one server when it comes to answering.
@@ -39,6 +40,7 @@ pub(crate) struct Case<'a> {
     pub(crate) seen: Vec<Seen>,
     pub(crate) chains: Vec<Chain>,
     pub(crate) web_shells: Vec<WebShell>,
+    pub(crate) pages: Vec<PageReading>,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) persistence: Vec<Persistence>,
     /// What old copies of the configuration tell.
@@ -68,6 +70,7 @@ pub(crate) fn assess(
         begin: case.begin.clone(),
         incidents: case.chains.iter().map(|chain| chain.incident.clone()).collect(),
         web_shells: case.web_shells.clone(),
+        pages: case.pages.clone(),
         mailboxes: case.mailboxes.clone(),
         persistence: case.persistence.clone(),
         coverage: case.coverage.clone(),
@@ -134,6 +137,7 @@ fn judge<'a>(
         exposure,
         blind,
         web_shells: web_shells::list(&material, &seen),
+        pages: readings::list(&material, &seen),
         mailboxes: mailboxes::list(server, &seen, &chains),
         persistence: persistence::list(&seen),
         history: configuration::history(&observations.files, &seen),

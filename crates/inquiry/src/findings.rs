@@ -14,6 +14,7 @@ use crate::credentials;
 use crate::pages;
 use crate::paths;
 use crate::product::Product;
+use crate::readings;
 
 /// The rule id of a page that is a web shell by the way it is used.
 pub(crate) const SHELL_PAGE_RULE: &str = "observer/web-shell-page";
@@ -120,6 +121,7 @@ pub(crate) fn all(material: &Material<'_>, before: usize) -> Vec<Seen> {
     seen.extend(credentials::findings(material));
     let told: BTreeSet<String> = seen.iter().flat_map(|one| one.pages.iter().cloned()).collect();
     seen.extend(belongs::findings(material, &told));
+    readings::tell(&mut seen, &material.server.files);
     belongs::settle_times(&mut seen, &material.server.files);
     seen.sort_by(|a, b| order(a).cmp(&order(b)));
     for (index, one) in seen.iter_mut().enumerate() {

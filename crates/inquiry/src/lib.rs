@@ -29,6 +29,7 @@ mod paths;
 mod persistence;
 mod processes;
 mod product;
+mod readings;
 mod reasons;
 #[cfg(test)]
 mod testing;

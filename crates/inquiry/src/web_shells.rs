@@ -109,7 +109,7 @@ fn web_shell(material: &Material<'_>, known: &Known<'_>, page: &str, seen: &[&Se
 }
 
 /// The path of a file on its server, in the letters of the evidence.
-fn as_written(file: &FileSeen, material: &Material<'_>) -> String {
+pub(crate) fn as_written(file: &FileSeen, material: &Material<'_>) -> String {
     let Some(record) = material.files.get(file.file as usize) else { return file.path.clone() };
     let written: Vec<&str> = record.path.split(['/', '!']).collect();
     let mut parts: Vec<&str> = file.path.split('\\').collect();

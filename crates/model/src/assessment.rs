@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::campaign::{Proves, Stage};
 use crate::observation::FileState;
+use crate::page::Reading;
 use crate::{Build, Utc};
 
 /// The whole answer.
@@ -132,6 +133,8 @@ pub struct ServerAssessment {
     pub incidents: Vec<Incident>,
     /// By path.
     pub web_shells: Vec<WebShell>,
+    /// Pages whose code speaks against them, the worst first.
+    pub pages: Vec<PageReading>,
     /// By mailbox.
     pub mailboxes: Vec<Mailbox>,
     /// By kind and name.
@@ -359,6 +362,24 @@ pub enum WrittenBasis {
     CommandRecord,
     /// What a collector noted: when the file says that it was made. Any program can set that.
     CollectorList,
+}
+
+/// What the code of a page says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PageReading {
+    /// Path on disk.
+    pub path: String,
+    /// The URL path, where the file lies in a web folder.
+    pub url: Option<String>,
+    /// Lower-case hex.
+    pub sha256: Option<String>,
+    /// How its file is known.
+    pub file: FileState,
+    /// The findings about it.
+    pub findings: Vec<String>,
+    /// What it says.
+    #[serde(flatten)]
+    pub reading: Reading,
 }
 
 /// A mailbox that was read.

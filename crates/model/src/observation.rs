@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::campaign::{Campaign, RuleFacts};
 use crate::file::FileRecord;
 use crate::listing::FileTimes;
+use crate::page::Reading;
 use crate::{Build, Family, Origin, Source, Utc};
 
 /// Everything seen in one run.
@@ -292,6 +293,8 @@ pub struct FileSeen {
     pub times: Option<FileTimes>,
     /// What it was compiled from, where it is a trace of compilation.
     pub trace: Option<Trace>,
+    /// What its code says, where that speaks against it.
+    pub reading: Option<Reading>,
 }
 
 /// How a file is known.

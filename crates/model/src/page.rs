@@ -58,6 +58,24 @@ pub enum Ability {
 }
 
 impl Ability {
+    /// The word of rules.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Evaluate => "evaluate",
+            Self::Process => "process",
+            Self::Load => "load",
+            Self::Write => "write",
+            Self::Delete => "delete",
+            Self::Read => "read",
+            Self::List => "list",
+            Self::Database => "database",
+            Self::Network => "network",
+            Self::Password => "password",
+            Self::Carried => "carried",
+        }
+    }
+
     /// A sentence's predicate: `runs code that it is sent`.
     #[must_use]
     pub fn words(self) -> &'static str {

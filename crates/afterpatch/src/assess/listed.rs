@@ -6,6 +6,7 @@ use model::listing::ListedFile;
 use model::{Reject, RejectReason};
 use sha2::{Digest, Sha256};
 
+use super::page;
 use super::parser::Parser;
 use super::reading::Pass;
 
@@ -36,8 +37,10 @@ fn look_at_one<P: Pass>(pass: &P, facts: &FileFacts, file: &ListedFile, told: &m
     let bytes = file.content.as_deref().unwrap_or_default();
     // Content that lies in the record is all of the content.
     let sha256 = file.content.as_ref().map(|content| hex(content));
+    let kind = listed_kind(&on_server, file.content.as_deref());
+    let page = file.content.as_deref().and_then(|content| page::reading(kind, &on_server, content));
     let content = FileContent {
-        kind: listed_kind(&on_server, file.content.as_deref()),
+        kind,
         size: file.size,
         sha256: sha256.as_deref(),
         sha1: None,
@@ -46,6 +49,7 @@ fn look_at_one<P: Pass>(pass: &P, facts: &FileFacts, file: &ListedFile, told: &m
         content: bytes,
         bytes,
         elements: &[],
+        page: page.as_ref(),
         listed: Some(file),
     };
     told.merge(pass.content(&FileFacts { on_server, ..facts.clone() }, &content));

@@ -7,6 +7,7 @@ pub mod blocks;
 pub mod interrupt;
 mod listed;
 pub mod outputs;
+pub(crate) mod page;
 pub mod parser;
 pub mod pool;
 mod progress;

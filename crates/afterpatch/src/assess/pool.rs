@@ -74,7 +74,9 @@ impl<'a, T: Merge + Default + Send> Pool<'a, T> {
     pub fn run(&self, threads: usize, files: usize, drive: &(dyn Fn(usize) + Sync)) -> Vec<usize> {
         std::thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| self.work(files, drive));
+                // Pages made to nest need more than threads usually have; what is not used costs nothing.
+                let thread = std::thread::Builder::new().stack_size(pages::STACK_BYTES);
+                thread.spawn_scoped(scope, || self.work(files, drive)).expect("the system starts a thread");
             }
         });
         let mut lost = std::mem::take(&mut lock(&self.state).lost);

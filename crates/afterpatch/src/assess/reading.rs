@@ -16,7 +16,7 @@ use model::file::{FileRecord, Kind, Outcome};
 use super::blocks::Cut;
 use super::parser::Parser;
 use super::pool::Pool;
-use super::{interrupt, listed, progress};
+use super::{interrupt, listed, page, progress};
 use crate::console::Console;
 
 /// What is made of what is read. Many threads ask at once.
@@ -249,7 +249,9 @@ impl<P: Pass> Reading<'_, P> {
         let plan = self.pass.plan();
         let mut content = head;
         let wanted = !matches!(kind, Kind::Other | Kind::Container) || plan.has_yara();
-        let missing = if wanted { CONTENT_BYTES_MAX.saturating_sub(content.len()) as u64 } else { 0 };
+        // Padding does not hide a page: more of it is read than rules look into.
+        let most = if kind == Kind::WebFile { pages::PAGE_BYTES_MAX + 1 } else { CONTENT_BYTES_MAX };
+        let missing = if wanted { most.saturating_sub(content.len()) as u64 } else { 0 };
         let mut outcome = (&mut stream).take(missing).read_to_end(&mut content).map(|_| ());
         let asked = plan.indicators().has(IndicatorKind::Sha1) || plan.indicators().has(IndicatorKind::Md5);
         let mut older = asked.then(OlderHashes::default);
@@ -269,6 +271,8 @@ impl<P: Pass> Reading<'_, P> {
         let interrupted = self.pool.is_interrupted();
         let hashes = stream.finish(!interrupted);
         let shown = !matches!(kind, Kind::Other | Kind::Container);
+        let page = page::reading(kind, &facts.on_server, &content);
+        content.truncate(CONTENT_BYTES_MAX);
         let bytes = if plan.has_yara() { content.clone() } else { Vec::new() };
         let head = content.get(..HEAD_BYTES.min(content.len())).unwrap_or_default().to_vec();
         if encoding.is_utf16() {
@@ -292,6 +296,7 @@ impl<P: Pass> Reading<'_, P> {
             content: shown,
             bytes: &bytes,
             elements: &elements,
+            page: page.as_ref(),
             listed: None,
         };
         let mut told = self.pass.content(facts, &file);

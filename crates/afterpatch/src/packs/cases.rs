@@ -293,7 +293,8 @@ impl<'a> Run<'a> {
                 serde_json::Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            let texts: Vec<(&String, String)> = object.iter().map(|(name, of)| (name, value(of))).collect();
+            let mut texts: Vec<(String, String)> = object.iter().map(|(name, of)| (name.clone(), value(of))).collect();
+            texts.extend(read_as_page(&texts));
             let fields = texts.iter().map(|(name, text)| (name.as_str(), Cow::Borrowed(text.as_bytes()))).collect();
             let mut fits = Vec::new();
             let fields = FileFields { fields };
@@ -311,6 +312,15 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+}
+
+/// What the content of a file says as a page, as `assess` would read it.
+fn read_as_page(fields: &[(String, String)]) -> Vec<(String, String)> {
+    let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let (Some(name), Some(content)) = (field("name"), field("content")) else { return Vec::new() };
+    let page = pages::read(content.as_bytes(), name);
+    let abilities: Vec<&str> = page.flows.iter().map(|flow| flow.ability.word()).collect();
+    vec![("does".to_owned(), page.judgement.word().to_owned()), ("abilities".to_owned(), abilities.join(" "))]
 }
 
 fn text(value: Cow<'_, [u8]>) -> Option<String> {

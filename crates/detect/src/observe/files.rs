@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use model::file::Kind;
 use model::listing::{ListedFile, TimeBasis};
 use model::observation::{Belongs, FileSeen, FileState};
+use model::page::{Judgement, Reading};
 use model::{Element, Family, Origin, Raw, Reject, RejectReason, Source};
 
 use super::file::FileTally;
@@ -40,6 +41,8 @@ pub struct FileContent<'a> {
     pub bytes: &'a [u8],
     /// The elements of a configuration file.
     pub elements: &'a [Element],
+    /// What its code says, where it is a page.
+    pub page: Option<&'a Reading>,
     /// The file is not read but named by a list, which says this of it; `content` and `bytes` are what the list holds of it.
     pub listed: Option<&'a ListedFile>,
 }
@@ -98,6 +101,7 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
             state: state(file),
             times: file.listed.map(|listed| listed.times),
             trace,
+            reading: file.page.filter(|page| page.judgement > Judgement::Nothing).map(kept),
         });
     }
     if file.kind == Kind::Executable && name == "exsetup.exe" {
@@ -105,6 +109,9 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
     }
     if !all_tried {
         tally.reject(not_all_tried());
+    }
+    if file.page.is_some_and(|page| !page.cut_off.is_empty()) {
+        tally.reject(not_all_followed());
     }
     tally
 }
@@ -134,6 +141,12 @@ pub(crate) fn not_all_tried() -> Reject {
     Reject { record: 0, offset: 0, reason }
 }
 
+/// Said of a page that goes beyond a bound of reading pages.
+fn not_all_followed() -> Reject {
+    let reason = RejectReason::Damaged("a page that holds or does more than is followed: look at it by hand");
+    Reject { record: 0, offset: 0, reason }
+}
+
 /// Reports what fits the file: elements of a configuration first, then the file itself. `false`: not all YARA rules
 /// were tried.
 pub(crate) fn match_file(
@@ -148,7 +161,8 @@ pub(crate) fn match_file(
     match_elements(plan, (path, name), file.elements, found);
     let size = file.size.to_string();
     let head = String::from_utf8_lossy(file.head.get(..HEAD_BYTES).unwrap_or(file.head));
-    let fields = fields_of((path, name), place, file, (&size, &head));
+    let abilities = file.page.map(abilities).unwrap_or_default();
+    let fields = fields_of((path, name), place, file, (&size, &head, &abilities));
     let mut rules = Vec::new();
     plan.file(&fields, &mut |rule| rules.push(rule));
     rules.extend(known_by(plan, path, name, file));
@@ -164,7 +178,7 @@ fn fields_of<'f>(
     (path, name): (&'f str, &'f str),
     place: &'f Place,
     file: &FileContent<'f>,
-    (size, head): (&'f str, &'f str),
+    (size, head, abilities): (&'f str, &'f str, &'f str),
 ) -> FileFields<'f> {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     let belongs_word = match place.belongs {
@@ -172,7 +186,7 @@ fn fields_of<'f>(
         Belongs::PathOnly => "path-only",
         Belongs::Unknown => "unknown",
     };
-    let all: [(&str, &[u8]); 14] = [
+    let all: [(&str, &[u8]); 16] = [
         ("path", path.as_bytes()),
         ("name", name.as_bytes()),
         ("extension", extension.as_bytes()),
@@ -187,9 +201,28 @@ fn fields_of<'f>(
         ("kind", kind_word(file.kind).as_bytes()),
         ("content", file.content),
         ("head", head.as_bytes()),
+        ("does", file.page.map_or("", |page| page.judgement.word()).as_bytes()),
+        ("abilities", abilities.as_bytes()),
     ];
     let said = all.into_iter().filter(|(_, value)| !value.is_empty());
     FileFields { fields: said.map(|(name, value)| (name, Cow::Borrowed(value))).collect() }
+}
+
+/// As much of what a page says as is kept of one of many.
+fn kept(page: &Reading) -> Reading {
+    const FLOWS_MAX: usize = 12;
+    const LAYERS_MAX: usize = 8;
+    let mut kept = page.clone();
+    kept.flows.truncate(FLOWS_MAX);
+    kept.layers.truncate(LAYERS_MAX);
+    kept
+}
+
+/// What a page can do, as words: `evaluate process`.
+fn abilities(page: &Reading) -> String {
+    let mut words: Vec<&str> = page.flows.iter().map(|flow| flow.ability.word()).collect();
+    words.dedup();
+    words.join(" ")
 }
 
 /// What the times of a file say by themselves.

@@ -2,10 +2,11 @@
 
 use model::assessment::{
     Answers, Begin, Confidence, Covered, Entry, Evidence, Exposure, FileGap, Finding, Incident, IncidentOutcome,
-    Mailbox, Persistence, Reasons, ServerAssessment, Stages, Uncovered, Verdict, WebShell, WrittenBasis,
+    Mailbox, PageReading, Persistence, Reasons, ServerAssessment, Stages, Uncovered, Verdict, WebShell, WrittenBasis,
 };
 use model::campaign::{Proves, Stage};
 use model::observation::FileState;
+use model::page::{Ability, Flow, Judgement, Language, Layer, Reading, Step};
 
 use super::parts::{answer, at, build, coverage, finding, record, some, texts};
 
@@ -38,6 +39,7 @@ pub fn server() -> ServerAssessment {
         begin: Begin { earliest_certain: some("2021-03-03T04:23:22.370Z"), earliest_possible: some("2021-01-03T00:00:00Z") },
         incidents: vec![incident(), attempt()],
         web_shells: web_shells(),
+        pages: vec![page()],
         mailboxes: mailboxes(),
         persistence: vec![Persistence { kind: "scheduled-task".to_owned(), name: "\\Microsoft\\Windows\\WinNet".to_owned(), findings: texts(&["f6"]) }],
         coverage: vec![
@@ -52,6 +54,30 @@ pub fn server() -> ServerAssessment {
             coverage("windows/Security", "2021-03-01T00:00:00Z", "2021-03-12T23:00:00Z", [1, 2_064_911, 60], &[]),
         ],
         answers: answers(),
+    }
+}
+
+fn page() -> PageReading {
+    let step = |layer, line, text: &str| Step { layer, line, text: text.to_owned() };
+    PageReading {
+        path: "C:\\inetpub\\wwwroot\\aspnet_client\\discover.aspx".to_owned(),
+        url: Some("/aspnet_client/discover.aspx".to_owned()),
+        sha256: None,
+        file: FileState::Read,
+        findings: texts(&["f4"]),
+        reading: Reading {
+            languages: vec![Language::JScript],
+            judgement: Judgement::Shell,
+            because: "It runs code that it is sent: form field `code` reaches eval.".to_owned(),
+            flows: vec![Flow {
+                ability: Ability::Evaluate,
+                source: "form field `code`".to_owned(),
+                sink: "eval".to_owned(),
+                steps: vec![step(0, 3, "var sent = Request.Form[\"code\"];"), step(1, 1, "run(sent)")],
+            }],
+            layers: vec![Layer { number: 1, layer: 0, line: 4, by: "eval".to_owned(), text: "run(sent)".to_owned() }],
+            cut_off: Vec::new(),
+        },
     }
 }
 

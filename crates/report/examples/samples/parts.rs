@@ -211,6 +211,7 @@ pub fn quiet_server(name: &str) -> ServerAssessment {
         begin: Begin::default(),
         incidents: Vec::new(),
         web_shells: Vec::new(),
+        pages: Vec::new(),
         mailboxes: Vec::new(),
         persistence: Vec::new(),
         coverage: vec![

@@ -9,6 +9,7 @@
 mod band;
 mod findings;
 mod ledger;
+mod pages;
 mod parts;
 mod server;
 

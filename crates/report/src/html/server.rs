@@ -6,7 +6,7 @@ use model::campaign::{Proves, Stage};
 use model::observation::FileState;
 
 use super::parts::{clients, confidence, links, moment, table, verdict};
-use super::{Page, band, findings, ledger};
+use super::{Page, band, findings, ledger, pages};
 use crate::hostile::ForHtml;
 use crate::wording::{self, STAGES, Share, bytes, number};
 
@@ -41,7 +41,7 @@ pub(super) fn section(page: &Page<'_>, place: usize, server: &ServerAssessment, 
 
 /// The links to the parts of one server.
 pub(super) fn contents(place: usize, server: &ServerAssessment) -> Markup {
-    let something_left = !server.web_shells.is_empty() || !server.persistence.is_empty();
+    let something_left = !server.web_shells.is_empty() || !server.persistence.is_empty() || !server.pages.is_empty();
     let parts = [
         ("reasons", "Why this verdict", true),
         ("window", "Time at risk", true),
@@ -288,7 +288,7 @@ fn stage_item(page: &Page<'_>, incident: &Incident, stage: Stage) -> Markup {
 }
 
 fn left_behind(page: &Page<'_>, place: usize, server: &ServerAssessment) -> Markup {
-    if server.web_shells.is_empty() && server.persistence.is_empty() {
+    if server.web_shells.is_empty() && server.persistence.is_empty() && server.pages.is_empty() {
         return html! {};
     }
     part(
@@ -299,6 +299,7 @@ fn left_behind(page: &Page<'_>, place: usize, server: &ServerAssessment) -> Mark
         html! {
             @if !server.web_shells.is_empty() { (web_shells(page, server)) }
             @if !server.persistence.is_empty() { (persistence(page, server)) }
+            (pages::of_server(page, server))
         },
     )
 }
