@@ -60,7 +60,8 @@ pub enum Verb {
 
 /// Read evidence and answer: open, hit, since when, how, what is left, is it over
 ///
-/// Writes assessment.json, report.html, timeline.csv, timeline.jsonl and manifest.jsonl, with --sigma also rules.csv.
+/// Writes assessment.json, report.html, timeline.csv, timeline.jsonl and manifest.jsonl, with --sigma also rules.csv, with
+/// --yara also yara-rules.csv.
 /// Evidence is only read; nothing is written beside it and nothing leaves this machine.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -104,6 +105,9 @@ pub struct AssessOptions {
     /// A folder with Sigma rules of others, such as a checkout of SigmaHQ; what they hit is background (can be repeated)
     #[arg(long, value_name = "DIR")]
     pub sigma: Vec<PathBuf>,
+    /// A folder or a file with YARA rules of others; what they hit is background (can be repeated)
+    #[arg(long, value_name = "DIR|FILE")]
+    pub yara: Vec<PathBuf>,
     /// Name of the server, for evidence that names none
     #[arg(long, value_name = "NAME", value_parser = server)]
     pub server: Option<String>,
@@ -271,6 +275,7 @@ impl AssessOptions {
             fail_on: FailOn::Never,
             packs: PackOptions::default(),
             sigma: Vec::new(),
+            yara: Vec::new(),
             server: None,
         }
     }

@@ -15,7 +15,9 @@ mod hunt;
 mod manual;
 mod packs;
 mod page;
+mod rule_folders;
 mod sigma;
+mod yara;
 
 use clap::Parser;
 

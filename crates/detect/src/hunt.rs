@@ -10,7 +10,7 @@ use model::{EventHead, Family, Origin, Reject, Row, Sink, Source, Utc, WindowsEv
 
 use crate::observe::{
     self, Bound, FileContent, FileFacts, FileTally, Here, Matcher, OwnPages, Place, ServerTally, TimeRange,
-    indicators_of_page, match_file, not_all_tried, origin, strange_page, who,
+    indicators_of_page, match_file, strange_page, tally_yara, who,
 };
 use crate::pack::IndicatorKind;
 use crate::plan::{FileFields, Meter, Plan, RuleIndex};
@@ -221,8 +221,7 @@ pub fn hunt_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>, found: 
     let source = Source::whole(Family::File);
     let place = Place::of(&facts.on_server, file);
     let all_tried = match_file(plan, facts, file, &place, &mut |hit| {
-        let here = origin(facts, file);
-        let (record, offset) = hit.element.map_or((here.record, here.offset), |element| (element.line, element.offset));
+        let (record, offset) = hit.place(facts, file);
         found(&Hit {
             rule: hit.rule,
             time: None,
@@ -235,9 +234,7 @@ pub fn hunt_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>, found: 
             record: Record::File(hit.fields),
         });
     });
-    if !all_tried {
-        tally.reject(not_all_tried());
-    }
+    tally_yara(plan, file, all_tried, &mut tally);
     tally
 }
 

@@ -236,6 +236,8 @@ pub enum RejectReason {
     Binary,
     /// A damaged chunk or record of an event log.
     Damaged(&'static str),
+    /// Read and whole, but not searched to its end.
+    Unsearched(&'static str),
     /// The file ends inside the record.
     Truncated,
 }

@@ -31,7 +31,7 @@ use report::hostile::ForTerminal;
 use crate::cli::{AssessOptions, Format, PackOptions};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use crate::{packs, sigma};
+use crate::{packs, sigma, yara};
 use parser::Parser;
 use reading::{Accounted, Pass};
 
@@ -40,9 +40,13 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
-    let mut compiled = compile(Some(&options.packs), &options.sigma, console)?;
+    let folders = RuleFolders { sigma: &options.sigma, yara: &options.yara };
+    let mut compiled = compile(Some(&options.packs), folders, console)?;
     if !options.sigma.is_empty() {
         console.say(&format!("  each of them with its outcome is in {}", sigma::RULES));
+    }
+    if !options.yara.is_empty() {
+        console.say(&format!("  each YARA rule with its outcome is in {}", yara::RULES));
     }
     outputs::prepare(&options.output)?;
     interrupt::listen();
@@ -60,8 +64,11 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     compiled.refusals.extend(cut_short);
     whole_records::complete(&mut observations, &inventory, &accounted);
     let assessment = inquiry::assess(&observations, &judging(options, &compiled));
-    let rules = (!options.sigma.is_empty()).then(|| sigma::csv(&compiled));
-    outputs::write(&options.output, &options.evidence, &assessment, &observations.files, rules.as_deref())?;
+    let of_sigma = (!options.sigma.is_empty()).then(|| (sigma::RULES, sigma::csv(&compiled)));
+    let of_yara = (!options.yara.is_empty()).then(|| (yara::RULES, yara::csv(&compiled.yara)));
+    let tables: Vec<(&str, &str)> =
+        of_sigma.iter().chain(&of_yara).map(|(name, text)| (*name, text.as_str())).collect();
+    outputs::write(&options.output, &options.evidence, &assessment, &observations.files, &tables)?;
     show(&assessment, options, console);
     Ok(exit(&assessment, options))
 }
@@ -70,7 +77,7 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
 pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Option<Build>)>, Failure> {
     let options = AssessOptions::reading(evidence);
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
-    let compiled = compile(Some(&options.packs), &[], console)?;
+    let compiled = compile(Some(&options.packs), RuleFolders::default(), console)?;
     interrupt::listen();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (observations, ..) = observe(&inventory, &compiled.plan, &options, threads, console);
@@ -96,19 +103,34 @@ pub fn refused(error: WalkError) -> Failure {
 const LOOKED_FOR: &str = "looked for Exchange logs (HttpProxy, ECP, OABGeneratorLog, CmdletInfra, EWS, message tracking and others), \
 IIS logs (u_ex*.log), Windows event logs (.evtx, JSON lines), ExchangeSetup.log, web folders, and output of Test-ProxyLogon";
 
+/// Folders with rules of others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RuleFolders<'f> {
+    /// Of `--sigma`.
+    pub sigma: &'f [PathBuf],
+    /// Of `--yara`.
+    pub yara: &'f [PathBuf],
+}
+
 /// Compiles the packs; a rule that does not load ends the run before it can be silent. Only in a folder of packs that
 /// stands in for the built-in ones it is said, and the rest runs.
 /// Rule sets of others come beside them, with their account on the screen; `packs` is `None` where they run alone.
-pub fn compile(packs: Option<&PackOptions>, folders: &[PathBuf], console: &Console) -> Result<Compiled, Failure> {
+pub fn compile(packs: Option<&PackOptions>, folders: RuleFolders<'_>, console: &Console) -> Result<Compiled, Failure> {
     if let Some(options) = packs {
-        packs::refuse_unsigned(options, folders)?;
+        packs::refuse_unsigned(options, folders.sigma)?;
+        packs::refuse_unsigned(options, folders.yara)?;
     }
     let opened = packs.map(packs::load).transpose()?.unwrap_or_default();
     let files: Vec<_> = opened.iter().map(|opened| opened.files.clone()).collect();
-    let sets = sigma::open(folders)?;
-    let compiled = Plan::compile_all(&files, &sets.sets);
-    let account = (!folders.is_empty()).then(|| sigma::account(&sets, &compiled));
-    if let Some(account) = &account {
+    let (sets, yara_sets) = (sigma::open(folders.sigma)?, yara::open(folders.yara)?);
+    let compiled = Plan::compile_with_yara(&files, &sets.sets, &yara_sets.sets);
+    if !folders.sigma.is_empty() {
+        let account = sigma::account(&sets, &compiled);
+        account.screen().iter().for_each(|line| console.say(line));
+        account.refuse_nothing()?;
+    }
+    if !folders.yara.is_empty() {
+        let account = yara::account(&yara_sets, &compiled.yara);
         account.screen().iter().for_each(|line| console.say(line));
         account.refuse_nothing()?;
     }

@@ -12,7 +12,6 @@ use model::assessment::Assessment;
 use model::file::FileRecord;
 
 use crate::exit::{Exit, Failure};
-use crate::sigma;
 
 /// Name of the page, for the last line on screen.
 pub const REPORT: &str = "report.html";
@@ -38,7 +37,7 @@ pub fn write(
     evidence: &[PathBuf],
     assessment: &Assessment,
     files: &[FileRecord],
-    rules: Option<&str>,
+    tables: &[(&str, &str)],
 ) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
     // Once more, now that all of the path exists and no link in it can be overlooked.
@@ -50,9 +49,10 @@ pub fn write(
         ("manifest.jsonl", &|out| report::manifest::write(files, out).map(|_| ())),
         (REPORT, &|out| out.write_all(report::html::report(assessment, files).as_bytes())),
     ];
-    let table: [(&str, &Fill<'_>); 1] = [(sigma::RULES, &|out| out.write_all(rules.unwrap_or_default().as_bytes()))];
-    let table = if rules.is_some() { &table[..] } else { &[] };
-    replace(folder, &[&all, table].concat()).map_err(|error| cannot_write(folder, &error))
+    let fills: Vec<_> = tables.iter().map(|(_, text)| |out: &mut dyn Write| out.write_all(text.as_bytes())).collect();
+    let fills = fills.iter().map(|fill| fill as &Fill<'_>);
+    let tables: Vec<(&str, &Fill<'_>)> = tables.iter().map(|(name, _)| *name).zip(fills).collect();
+    replace(folder, &[&all, tables.as_slice()].concat()).map_err(|error| cannot_write(folder, &error))
 }
 
 /// Writes one file of its own, whole or not at all.

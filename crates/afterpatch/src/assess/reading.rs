@@ -248,10 +248,11 @@ impl<P: Pass> Reading<'_, P> {
     ) -> (Result<P::Told>, Hashes) {
         let plan = self.pass.plan();
         let mut content = head;
-        let wanted = !matches!(kind, Kind::Other | Kind::Container) || plan.has_yara();
+        let shown = !matches!(kind, Kind::Other | Kind::Container);
         // Padding does not hide a page: more of it is read than rules look into.
-        let most = if kind == Kind::WebFile { pages::PAGE_BYTES_MAX + 1 } else { CONTENT_BYTES_MAX };
-        let missing = if wanted { most.saturating_sub(content.len()) as u64 } else { 0 };
+        let asked = if kind == Kind::WebFile { pages::PAGE_BYTES_MAX + 1 } else { CONTENT_BYTES_MAX };
+        let wanted = plan.yara_bytes_max().max(if shown { asked } else { 0 });
+        let missing = wanted.saturating_sub(content.len()) as u64;
         let mut outcome = (&mut stream).take(missing).read_to_end(&mut content).map(|_| ());
         let asked = plan.indicators().has(IndicatorKind::Sha1) || plan.indicators().has(IndicatorKind::Md5);
         let mut older = asked.then(OlderHashes::default);
@@ -270,19 +271,15 @@ impl<P: Pass> Reading<'_, P> {
         self.pool.bytes_read.fetch_add(content.len() as u64, Ordering::Relaxed);
         let interrupted = self.pool.is_interrupted();
         let hashes = stream.finish(!interrupted);
-        let shown = !matches!(kind, Kind::Other | Kind::Container);
         let page = page::reading(kind, &facts.on_server, &content);
-        content.truncate(CONTENT_BYTES_MAX);
-        let bytes = if plan.has_yara() { content.clone() } else { Vec::new() };
-        let head = content.get(..HEAD_BYTES.min(content.len())).unwrap_or_default().to_vec();
-        if encoding.is_utf16() {
-            content = decode_utf16(&content, encoding == Encoding::Utf16Be);
-        }
-        let shown: &[u8] = if shown { &content } else { &[] };
+        let head = content.get(..HEAD_BYTES.min(content.len())).unwrap_or_default();
+        let beginning = content.get(..CONTENT_BYTES_MAX).unwrap_or(&content);
+        let decoded = encoding.is_utf16().then(|| decode_utf16(beginning, encoding == Encoding::Utf16Be));
+        let text = decoded.as_deref().unwrap_or(beginning);
         let (elements, damage) = match kind {
-            Kind::Configuration => formats::config::read(&content),
-            Kind::ScheduledTask => formats::config::task::read(&content),
-            Kind::DirectoryExport => formats::config::directory::read(&content),
+            Kind::Configuration => formats::config::read(text),
+            Kind::ScheduledTask => formats::config::task::read(text),
+            Kind::DirectoryExport => formats::config::directory::read(text),
             _ => Default::default(),
         };
         let (sha1, md5) = older.map(OlderHashes::finish).unzip();
@@ -292,9 +289,9 @@ impl<P: Pass> Reading<'_, P> {
             sha256: hashes.sha256.as_deref(),
             sha1: sha1.as_deref(),
             md5: md5.as_deref(),
-            head: &head,
-            content: shown,
-            bytes: &bytes,
+            head,
+            content: if shown { text } else { &[] },
+            bytes: content.get(..plan.yara_bytes_max()).unwrap_or(&content),
             elements: &elements,
             page: page.as_ref(),
             listed: None,

@@ -24,7 +24,7 @@ use model::file::FileRecord;
 use crate::assess::outputs::Growing;
 use crate::assess::parser::Parser;
 use crate::assess::reading::{self, Pass, Read};
-use crate::assess::{self, interrupt};
+use crate::assess::{self, RuleFolders, interrupt};
 use crate::cli::{HuntFormat, HuntOptions};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -45,7 +45,7 @@ pub fn run(options: &HuntOptions, console: &Console) -> Result<Exit, Failure> {
     }
     let inventory = Inventory::walk(&options.evidence).map_err(assess::refused)?;
     let packs = (!options.no_packs).then_some(&options.packs);
-    let compiled = assess::compile(packs, &options.sigma, console)?;
+    let compiled = assess::compile(packs, RuleFolders { sigma: &options.sigma, yara: &[] }, console)?;
     let rules = rules(&compiled.plan, options.level)?;
     let growing = options.output.as_deref().map(Growing::new).transpose()?;
     interrupt::listen();

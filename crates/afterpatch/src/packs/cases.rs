@@ -11,6 +11,7 @@ use detect::pack::cases::{Case, of_pack};
 use detect::plan::{Binding, FileFields, Plan, RuleIndex};
 use detect::sigma::FieldId;
 use detect::sigma::correlation::{Correlator, NotedHit};
+use detect::yara::YaraFile;
 use formats::block::Block;
 use model::{Family, Origin, Reject, Row, Sink, Source, Utc, WindowsEvent};
 use report::hostile::ForTerminal;
@@ -302,6 +303,7 @@ impl<'a> Run<'a> {
                 self.plan.configuration(&fields, &mut |rule| fits.push(rule));
             } else {
                 self.plan.file(&fields, &mut |rule| fits.push(rule));
+                self.yara(&fields, &mut fits).map_err(|why| format!("line {line} of its log: {why}"))?;
             }
             self.record(line);
             let plan = self.plan;
@@ -312,6 +314,28 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+
+    /// YARA rules see the bytes of a file: its `hex`, or its `content` as it is.
+    fn yara(&self, fields: &FileFields<'_>, fits: &mut Vec<RuleIndex>) -> Result<(), String> {
+        let bytes = match fields.field("hex") {
+            Some(hex) => Cow::Owned(unhex(hex).ok_or("its `hex` is no row of hex digits")?),
+            None => Cow::Borrowed(fields.field("content").unwrap_or_default()),
+        };
+        let path = String::from_utf8_lossy(fields.field("path").unwrap_or_default());
+        let file = YaraFile { on_server: &path, in_evidence: "", bytes: &bytes };
+        match self.plan.yara(&file, &mut |hit| fits.push(hit.rule)) {
+            true => Ok(()),
+            false => Err("YARA rules took too long on it".into()),
+        }
+    }
+}
+
+/// Bytes written in hex. Look-alikes of what scanners search for are written so, that the file of cases is none itself.
+fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, rest) = text.as_chunks::<2>();
+    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    bytes.filter(|_| rest.is_empty())
 }
 
 /// What the content of a file says as a page, as `assess` would read it.

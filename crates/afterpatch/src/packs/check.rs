@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::cases::Bench;
 use super::open::{self, Opened};
 use super::place::{Place, first_line};
+use super::yara;
 use crate::cli::{CheckOptions, Listing};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -226,6 +227,7 @@ impl Check<'_> {
                 }
             }
         }
+        self.yara(cases);
         self.imported_without_cases(cases);
         self.unknown_rules_in_cases(cases);
     }
@@ -359,10 +361,35 @@ impl Check<'_> {
         }
     }
 
+    /// YARA rules of our own packs need cases like any other.
+    fn yara(&mut self, cases: &[Case]) {
+        let (prefix, compiled) = (format!("{}/yara-", self.pack.id), self.compiled);
+        let own = compiled.plan.rules().iter().filter(|rule| !self.pack.imported && rule.id.starts_with(&prefix));
+        for id in own.map(|rule| rule.id.as_str()) {
+            let line = self.line_of_yara(id.strip_prefix(&prefix).unwrap_or_default());
+            self.cases_of(id, line.unwrap_or_else(|| Place::of(self.opened, "yara/", None)), cases);
+        }
+    }
+
+    fn line_of_yara(&self, name: &str) -> Option<Place> {
+        yara::files(self.opened).into_iter().find_map(|(path, bytes)| {
+            let text = String::from_utf8_lossy(bytes);
+            let begins = format!("rule {name}");
+            let (line, _) = (1u64..).zip(text.lines()).find(|(_, line)| {
+                line.strip_prefix(&begins)
+                    .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+            })?;
+            Some(Place::of(self.opened, path, Some(line)))
+        })
+    }
+
     fn cases(&mut self, rule: &RuleAsWritten<'_>, cases: &[Case]) {
-        let place = Place::of_rule(self.all, &rule.facts.id);
+        self.cases_of(&rule.facts.id, Place::of_rule(self.all, &rule.facts.id), cases);
+    }
+
+    fn cases_of(&mut self, id: &str, place: Place, cases: &[Case]) {
         let hitting: BTreeSet<&str> =
-            cases.iter().filter(|case| case.hits.contains_key(&rule.facts.id)).map(Case::family).collect();
+            cases.iter().filter(|case| case.hits.contains_key(id)).map(Case::family).collect();
         if hitting.is_empty() {
             let hint = "add a log block with an inert look-alike, and its hits, to cases/*.md";
             return self.add(self.weight(), place, "has no case that hits", hint);

@@ -1,129 +1,31 @@
-//! Opens folders of Sigma files. They are the analyst's own and no evidence; still they are bounded, and no link in them is
-//! followed and no device opened.
+//! Opens folders of Sigma files.
 
-#![allow(clippy::disallowed_methods, reason = "rules are no evidence")]
-
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use detect::pack::{RULE_FILE_BYTES_MAX, RuleSet};
 
-use crate::exit::{Exit, Failure};
-use crate::packs::sorted_entries;
+use crate::exit::Failure;
+use crate::rule_folders::{self, Wanted};
 
-/// Upper bound of the rule files of a set.
-const FILES_MAX: usize = 50_000;
-/// Upper bound of the rule files of a set together, in bytes.
-const BYTES_MAX: usize = 256 << 20;
-/// Upper bound of folders inside each other.
-const DEPTH_MAX: usize = 32;
+const WANTED: Wanted = Wanted {
+    extensions: [".yml", ".yaml"],
+    file_bytes_max: RULE_FILE_BYTES_MAX,
+    name: "sigma",
+    hint: "--sigma takes a folder with Sigma rules, such as a checkout of SigmaHQ/sigma",
+};
 
 /// Rule sets in memory, and what of their folders was not opened.
 #[derive(Debug, Default)]
 pub struct RuleSets {
     /// For [`detect::plan::Plan::compile_all`].
     pub sets: Vec<RuleSet>,
-    /// Files that are not called `.yml` or `.yaml`.
-    pub other_files: usize,
     /// Links, devices, and files and folders whose name begins with a dot.
     pub passed_over: Vec<String>,
 }
 
 /// Opens folders, or single files, of Sigma rules; the order of the paths decides which of two rules with one id counts.
 pub fn open(paths: &[PathBuf]) -> Result<RuleSets, Failure> {
-    let mut sets = RuleSets::default();
-    let mut names = BTreeSet::new();
-    for path in paths {
-        let name = name_of(path, &mut names)?;
-        let mut collector = Collector { root: path, name: &name, files: Vec::new(), bytes: 0, sets: &mut sets };
-        if path.is_dir() {
-            collector.collect(path, "", 0)?;
-        } else {
-            let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            collector.add(path, file)?;
-        }
-        let files = collector.files;
-        if files.is_empty() {
-            return Err(Failure::new(Exit::Integrity, format!("there is no .yml file in `{}`", path.display()))
-                .hint("--sigma takes a folder with Sigma rules, such as a checkout of SigmaHQ/sigma"));
-        }
-        sets.sets.push(RuleSet { name, files });
-    }
-    Ok(sets)
-}
-
-/// The folder's own name, or one beside it where that is taken.
-fn name_of(path: &Path, taken: &mut BTreeSet<String>) -> Result<String, Failure> {
-    let whole = std::fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
-    let name = whole.file_stem().filter(|_| whole.is_file()).or(whole.file_name());
-    let name = name.map_or_else(|| "sigma".to_owned(), |name| name.to_string_lossy().into_owned());
-    let numbered = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
-    let free = numbered.into_iter().find(|name| !taken.contains(name)).unwrap_or(name);
-    taken.insert(free.clone());
-    Ok(free)
-}
-
-struct Collector<'a> {
-    root: &'a Path,
-    name: &'a str,
-    files: Vec<(String, Cow<'static, [u8]>)>,
-    bytes: usize,
-    sets: &'a mut RuleSets,
-}
-
-impl Collector<'_> {
-    fn collect(&mut self, folder: &Path, prefix: &str, depth: usize) -> Result<(), Failure> {
-        if depth > DEPTH_MAX {
-            return Err(self.unfit(&format!("has folders deeper than {DEPTH_MAX} inside each other")));
-        }
-        for path in sorted_entries(folder)? {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let place = format!("{prefix}{name}");
-            let kind = std::fs::symlink_metadata(&path).map_err(|error| unreadable(&path, &error))?.file_type();
-            if name.starts_with('.') || !(kind.is_dir() || kind.is_file()) {
-                self.sets.passed_over.push(format!("{}:{place}", self.name));
-            } else if kind.is_dir() {
-                self.collect(&path, &format!("{place}/"), depth + 1)?;
-            } else if is_yaml(&name) {
-                self.add(&path, place)?;
-            } else {
-                self.sets.other_files += 1;
-            }
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, path: &Path, place: String) -> Result<(), Failure> {
-        let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-            return Err(Failure::new(Exit::Usage, format!("`{}` is no file and no folder", path.display())));
-        }
-        // One byte more than a rule may have, so that a larger file is refused and told, and not cut.
-        let mut bytes = Vec::new();
-        let most = RULE_FILE_BYTES_MAX as u64 + 1;
-        file.take(most).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
-        self.bytes = self.bytes.saturating_add(bytes.len());
-        self.files.push((place, Cow::Owned(bytes)));
-        if self.files.len() > FILES_MAX || self.bytes > BYTES_MAX {
-            return Err(self.unfit(&format!("holds more than {FILES_MAX} rule files or {} MiB", BYTES_MAX >> 20)));
-        }
-        Ok(())
-    }
-
-    fn unfit(&self, why: &str) -> Failure {
-        Failure::new(Exit::Integrity, format!("`{}` {why}; nothing was loaded", self.root.display()))
-            .hint("name the folder of the rules, or several smaller ones")
-    }
-}
-
-fn is_yaml(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    lower.ends_with(".yml") || lower.ends_with(".yaml")
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display()))
-        .hint("check the path, and whether you may read it")
+    let folders = rule_folders::open(paths, &WANTED)?;
+    let sets = folders.all.into_iter().map(|folder| RuleSet { name: folder.name, files: folder.files }).collect();
+    Ok(RuleSets { sets, passed_over: folders.passed_over })
 }

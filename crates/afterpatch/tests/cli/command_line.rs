@@ -25,6 +25,7 @@ const VERBS: [(&str, &[&str]); 17] = [
             "--add-packs",
             "--require-signature",
             "--sigma",
+            "--yara",
             "--server",
             "--quiet",
             "-q",

@@ -163,6 +163,7 @@ fn words(reason: &RejectReason) -> String {
         RejectReason::TooLong => "longer than the limit".into(),
         RejectReason::Binary => "binary".into(),
         RejectReason::Damaged(what) => format!("damaged: {what}"),
+        RejectReason::Unsearched(what) => (*what).into(),
         RejectReason::Truncated => "cut off at the end of the file".into(),
     }
 }

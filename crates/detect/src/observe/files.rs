@@ -14,6 +14,7 @@ use super::observer::FileFacts;
 use super::sightings::Hit;
 use crate::pack::IndicatorKind;
 use crate::plan::{FileFields, Plan, RuleIndex};
+use crate::yara::{YaraFile, YaraHit};
 
 /// Bytes of a page or configuration file that rules look into.
 pub const CONTENT_BYTES_MAX: usize = 1 << 20;
@@ -37,7 +38,7 @@ pub struct FileContent<'a> {
     pub head: &'a [u8],
     /// Its beginning as UTF-8, for kinds that rules look into.
     pub content: &'a [u8],
-    /// Its first megabyte as it is, where YARA rules want it.
+    /// Its beginning as it is, as much as YARA rules want of it ([`Plan::yara_bytes_max`]).
     pub bytes: &'a [u8],
     /// The elements of a configuration file.
     pub elements: &'a [Element],
@@ -54,7 +55,32 @@ pub(crate) struct FileHit<'h> {
     pub fields: &'h FileFields<'h>,
     /// Where the element stands; `None`: the file itself.
     pub element: Option<&'h Element>,
+    /// What a YARA rule found, and where.
+    pub found: Option<&'h YaraHit>,
     pub subject: &'h [u8],
+}
+
+impl FileHit<'_> {
+    /// Line and offset of what was hit; for a file as a whole, where the list that names it does so, else zeros.
+    pub fn place(&self, facts: &FileFacts, file: &FileContent<'_>) -> (u64, u64) {
+        match (self.element, self.found) {
+            (Some(element), _) => (element.line, element.offset),
+            (None, Some(found)) if file.listed.is_none() => (0, found.offset),
+            (None, _) => {
+                let here = origin(facts, file);
+                (here.record, here.offset)
+            }
+        }
+    }
+
+    /// What is shown of it: the element, the strings that were found, or `text`, which stands for the file.
+    pub fn text<'t>(&'t self, text: &'t [u8]) -> &'t [u8] {
+        match (self.element, self.found) {
+            (Some(element), _) => &element.raw,
+            (None, Some(found)) if !found.matched.is_empty() => found.matched.as_bytes(),
+            (None, _) => text,
+        }
+    }
 }
 
 /// Looks at one file that is no log.
@@ -69,8 +95,7 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
     let source = Source::whole(Family::File);
     let server = tally.server(None);
     let all_tried = match_file(plan, facts, file, &place, &mut |hit| {
-        let here = origin(facts, file);
-        let (record, offset) = hit.element.map_or((here.record, here.offset), |element| (element.line, element.offset));
+        let (record, offset) = hit.place(facts, file);
         server.sightings.record(&Hit {
             rule: hit.rule.at(),
             source: &source,
@@ -82,7 +107,7 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
             status: None,
             bytes: 0,
             origin: Origin { file: facts.file, record, offset },
-            raw: Raw::Text(hit.element.map_or(text, |element| &element.raw)),
+            raw: Raw::Text(hit.text(text)),
         });
     });
     let is_page = matches!(file.kind, Kind::WebFile | Kind::CompiledPage);
@@ -107,9 +132,7 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
     if file.kind == Kind::Executable && name == "exsetup.exe" {
         server.builds.undated.extend(file_version(file.content));
     }
-    if !all_tried {
-        tally.reject(not_all_tried());
-    }
+    tally_yara(plan, file, all_tried, &mut tally);
     if file.page.is_some_and(|page| !page.cut_off.is_empty()) {
         tally.reject(not_all_followed());
     }
@@ -135,10 +158,17 @@ impl Place {
     }
 }
 
-/// Said of a file on which YARA rules ran out of time.
-pub(crate) fn not_all_tried() -> Reject {
-    let reason = RejectReason::Damaged("YARA rules took too long on this file, and not all were tried");
-    Reject { record: 0, offset: 0, reason }
+/// Says where YARA rules ran out of time, or of bytes.
+pub(crate) fn tally_yara(plan: &Plan, file: &FileContent<'_>, all_tried: bool, tally: &mut FileTally) {
+    let mut say = |offset: usize, what| {
+        tally.reject(Reject { record: 0, offset: offset as u64, reason: RejectReason::Unsearched(what) });
+    };
+    if !all_tried {
+        say(0, "YARA rules took too long on this file, and not all were tried");
+    }
+    if file.listed.is_none() && plan.yara_is_cut(file.size, file.bytes.len()) {
+        say(file.bytes.len(), "longer than YARA rules look");
+    }
 }
 
 /// Said of a page that goes beyond a bound of reading pages.
@@ -166,11 +196,14 @@ pub(crate) fn match_file(
     let mut rules = Vec::new();
     plan.file(&fields, &mut |rule| rules.push(rule));
     rules.extend(known_by(plan, path, name, file));
-    let all_tried = plan.yara(path, file.bytes, &mut |rule| rules.push(rule));
     for rule in rules {
-        found(&FileHit { rule, fields: &fields, element: None, subject: path.as_bytes() });
+        found(&FileHit { rule, fields: &fields, element: None, found: None, subject: path.as_bytes() });
     }
-    all_tried
+    let seen = YaraFile { on_server: path, in_evidence: &facts.path, bytes: file.bytes };
+    plan.yara(&seen, &mut |hit| {
+        let (rule, subject) = (hit.rule, path.as_bytes());
+        found(&FileHit { rule, fields: &fields, element: None, found: Some(&hit), subject });
+    })
 }
 
 /// A file as rules see it.
@@ -245,7 +278,7 @@ fn match_elements(plan: &Plan, (path, name): (&str, &str), elements: &[Element],
         for rule in &rules {
             let subject = plan.rule(*rule).subject_field.and_then(|field| plan.file_value(field, &fields));
             let subject = subject.unwrap_or(path.as_bytes());
-            found(&FileHit { rule: *rule, fields: &fields, element: Some(element), subject });
+            found(&FileHit { rule: *rule, fields: &fields, element: Some(element), found: None, subject });
         }
     }
 }

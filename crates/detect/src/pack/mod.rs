@@ -17,7 +17,7 @@ use model::campaign::{Campaign, RuleFacts};
 use rsigma_parser::{CorrelationRule, LogSource, SigmaRule};
 use sha2::{Digest, Sha256};
 
-pub(crate) use rules::proves as proves_of_word;
+pub(crate) use rules::{proves as proves_of_word, stage as stage_of_word};
 
 pub use indicators::{Indicator, IndicatorKind};
 pub(crate) use rules::{level as level_of, stage_of_tactics, status as status_of, techniques as techniques_of};
@@ -231,7 +231,7 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
 }
 
 /// Paths and lengths are part of it, so that moving bytes between files changes it.
-fn digest(sorted: &[(&str, &[u8])]) -> String {
+pub(crate) fn digest(sorted: &[(&str, &[u8])]) -> String {
     let mut hash = Sha256::new();
     for (path, bytes) in sorted {
         hash.update(path.as_bytes());

@@ -155,7 +155,7 @@ fn one_of<T>(tags: &[String], prefix: &str, read: fn(&str) -> Option<T>) -> Resu
     }
 }
 
-fn stage(word: &str) -> Option<Stage> {
+pub(crate) fn stage(word: &str) -> Option<Stage> {
     Some(match word {
         "access" => Stage::Access,
         "foothold" => Stage::Foothold,

@@ -33,7 +33,7 @@ use self::routes::{Route, Scope};
 use crate::pack::{Indicator, IndicatorKind, Pack, PackFiles, Refusal, RuleSet, Syntax, WrittenRule};
 use crate::sigma::correlation::{Correlation, Correlations, Correlator, Known};
 use crate::sigma::{Detection, FieldId, FieldNames, Reason};
-use crate::yara::{self, Yara};
+use crate::yara::{self, Yara, YaraAccount, YaraFile, YaraHit, YaraSet};
 
 pub use self::files::FileFields;
 pub use self::indicators::Indicators;
@@ -116,6 +116,8 @@ pub struct Compiled {
     pub refusals: Vec<Refusal>,
     /// What became of every document of the rule sets, by set and path.
     pub accounts: Vec<RuleAccount>,
+    /// What became of every rule of the YARA sets, by set and path.
+    pub yara: Vec<YaraAccount>,
 }
 
 impl Plan {
@@ -129,6 +131,12 @@ impl Plan {
     /// with one id that of a pack counts, then that of the first set, then the first by path.
     #[must_use]
     pub fn compile_all(packs: &[PackFiles], sets: &[RuleSet]) -> Compiled {
+        Self::compile_with_yara(packs, sets, &[])
+    }
+
+    /// Like [`Plan::compile_all`], with YARA sets of others. Their rules prove nothing either.
+    #[must_use]
+    pub fn compile_with_yara(packs: &[PackFiles], sets: &[RuleSet], yara: &[YaraSet]) -> Compiled {
         let mut compiler = Compiler::default();
         let mut sorted: Vec<&PackFiles> = packs.iter().collect();
         sorted.sort_by(|first, second| first.id.cmp(&second.id));
@@ -143,7 +151,7 @@ impl Plan {
             compiler.filters.read(files, &mut compiler.names, &mut compiler.refusals);
             read.extend(pack);
         }
-        compiler.compile(read, sets)
+        compiler.compile(read, sets, yara)
     }
 
     /// Facts of all rules, by [`RuleIndex`]: detections, then correlations, then one rule for each kind of indicator
@@ -223,15 +231,22 @@ impl Plan {
         self.configuration.test(&configuration::judged(element), fits);
     }
 
-    /// Whether files have to be shown to [`Plan::yara`].
+    /// How much of a file has to be shown to [`Plan::yara`], in bytes: nothing where there are no YARA rules, and more where
+    /// there are rules of others, which look for programs too.
     #[must_use]
-    pub fn has_yara(&self) -> bool {
-        self.yara.is_some()
+    pub fn yara_bytes_max(&self) -> usize {
+        self.yara.as_ref().map_or(0, Yara::bytes_max)
     }
 
     /// Reports the YARA rules that a file fits. `false`: they took too long, and not all were tried.
-    pub fn yara(&self, path: &str, bytes: &[u8], fits: &mut impl FnMut(RuleIndex)) -> bool {
-        self.yara.as_ref().is_none_or(|yara| yara.scan(path, bytes, fits))
+    pub fn yara(&self, file: &YaraFile<'_>, fits: &mut dyn FnMut(YaraHit)) -> bool {
+        self.yara.as_ref().is_none_or(|yara| yara.scan(file, fits))
+    }
+
+    /// Whether rules of others were shown only the beginning of a file.
+    #[must_use]
+    pub fn yara_is_cut(&self, size: u64, seen: usize) -> bool {
+        self.yara.as_ref().is_some_and(|yara| yara.is_cut(size, seen))
     }
 
     /// The value of a field of a file.
@@ -314,6 +329,7 @@ struct Compiler {
     filters: Filters,
     refusals: Vec<Refusal>,
     accounts: Vec<RuleAccount>,
+    yara: Vec<YaraAccount>,
     sets: Vec<PackIdentity>,
     /// Rules by their `id` attribute, in lower case.
     uuids: BTreeMap<String, String>,
@@ -324,7 +340,7 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn compile(mut self, packs: Vec<Pack>, sets: &[RuleSet]) -> Compiled {
+    fn compile(mut self, packs: Vec<Pack>, sets: &[RuleSet], yara_sets: &[YaraSet]) -> Compiled {
         for pack in &packs {
             for rule in &pack.rules {
                 let outcome = match &rule.syntax {
@@ -338,14 +354,21 @@ impl Compiler {
         self.add_correlations(&packs);
         self.add_sets(sets);
         let indicators = self.indicators(&packs);
-        let (yara, facts, refused) = yara::compile(&packs, self.next());
-        self.rules.extend(facts.iter().map(|_| Rule::default()));
-        self.facts.extend(facts);
-        for (pack, refusal) in refused {
+        let yara = self.add_yara(&packs, yara_sets);
+        self.finish(packs, indicators, yara)
+    }
+
+    fn add_yara(&mut self, packs: &[Pack], sets: &[YaraSet]) -> Option<Yara> {
+        let compiled = yara::compile(packs, sets, self.next());
+        self.rules.extend(compiled.facts.iter().map(|_| Rule::default()));
+        self.facts.extend(compiled.facts);
+        for (pack, refusal) in compiled.refused {
             let line = refusal.line.map(|line| format!(":{line}")).unwrap_or_default();
             self.refuse(&format!("{pack}/{}{line}", refusal.file), &Reason::Pack(refusal.reason));
         }
-        self.finish(packs, indicators, yara)
+        self.sets.extend(sets.iter().map(YaraSet::identity));
+        self.yara = compiled.accounts;
+        compiled.yara
     }
 
     fn add_detection(
@@ -524,7 +547,7 @@ impl Compiler {
             names,
         };
         self.refusals.sort();
-        Compiled { plan, refusals: self.refusals, accounts: self.accounts }
+        Compiled { plan, refusals: self.refusals, accounts: self.accounts, yara: self.yara }
     }
 }
 

@@ -25,7 +25,7 @@ const SHELL: &[u8] = b"<%@ Page Language=\"Jscript\" %><%-- inert: Request.Form 
 fn assess(root: &Path, threads: usize, meanwhile: &dyn Fn()) -> Assessment {
     let options = AssessOptions::reading(root);
     let console = Console::new(&ConsoleOptions { quiet: true, no_color: true });
-    let compiled = compile(Some(&options.packs), &[], &console).unwrap();
+    let compiled = compile(Some(&options.packs), super::super::RuleFolders::default(), &console).unwrap();
     let inventory = Inventory::walk(&options.evidence).unwrap();
     meanwhile();
     let (observations, ..) = observe(&inventory, &compiled.plan, &options, threads, &console);
