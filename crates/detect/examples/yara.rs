@@ -15,6 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use detect::plan::Plan;
 use detect::yara::{YaraFile, YaraOutcome, YaraSet};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [rules, files, options @ ..] = arguments.as_slice() else { panic!("RULES FILES [--threads N] [--names]") };

@@ -30,7 +30,6 @@ rule ChopperPage
         severity = "critical"
         afterpatch_proves = "persistence"
     strings:
-        // eval(Request.Item["x"], "unsafe"), also with a decoder or brackets between the two.
         $script = /\beval[ \t]{0,20}\([^;%]{0,300}Reques[t][ \t]{0,20}[.\[(][^%]{0,300}["']unsaf[e]["']/ nocase ascii wide
         $by_part = /["']unsaf[e]["']/ nocase ascii wide
         $late = /\beva[l][ \t]{0,20}\([^;%]{0,200},[ \t]{0,20}(["']uns|[a-z_]{1,40}[ \t]{0,20}\))/ ascii wide

@@ -121,6 +121,9 @@ mod tests {
             let text = page.into_text();
             let parts: &[&str] = match (rule.indicator, rule.correlation) {
                 (true, _) => &["What a hit means", "The first of "],
+                _ if rule.id.contains("/yara-") => {
+                    &["As it is written", "condition:", "A record that it hits", "leaves alone"]
+                }
                 (_, true) => &["As it is written", "correlation:", "Records that it joins", "leaves alone"],
                 _ => &["Log source", "detection:", "condition:", "A record that it hits", "leaves alone", "References"],
             };

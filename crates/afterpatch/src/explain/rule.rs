@@ -5,7 +5,7 @@ use detect::pack::cases::{Case, of_pack};
 use model::campaign::{Proves, RuleFacts, Stage};
 
 use super::Known;
-use crate::packs::{Opened, Place, first_record, records_hit};
+use crate::packs::{Opened, Place, first_record, records_hit, yara_rule};
 use crate::page::Page;
 
 /// Records of one case that are shown.
@@ -36,6 +36,12 @@ impl Known {
     }
 
     fn written(&self, opened: &Opened, rule: &RuleFacts, page: &mut Page) {
+        let of_yara = rule.id.split_once("/yara-").and_then(|(_, name)| yara_rule(opened, name));
+        if let Some((place, text)) = of_yara {
+            page.heading(&format!("As it is written, in {place}"));
+            page.quote(text);
+            return self.cases(opened, rule, page);
+        }
         let (Some(pack), _) = Pack::read(&opened.files) else { return };
         let Some(written) = pack.rules().find(|written| written.facts.id == rule.id) else { return };
         if let Some(source) = &written.log_source {

@@ -366,21 +366,9 @@ impl Check<'_> {
         let (prefix, compiled) = (format!("{}/yara-", self.pack.id), self.compiled);
         let own = compiled.plan.rules().iter().filter(|rule| !self.pack.imported && rule.id.starts_with(&prefix));
         for id in own.map(|rule| rule.id.as_str()) {
-            let line = self.line_of_yara(id.strip_prefix(&prefix).unwrap_or_default());
-            self.cases_of(id, line.unwrap_or_else(|| Place::of(self.opened, "yara/", None)), cases);
+            let place = yara::rule(self.opened, id.strip_prefix(&prefix).unwrap_or_default()).map(|(place, _)| place);
+            self.cases_of(id, place.unwrap_or_else(|| Place::of(self.opened, "yara/", None)), cases);
         }
-    }
-
-    fn line_of_yara(&self, name: &str) -> Option<Place> {
-        yara::files(self.opened).into_iter().find_map(|(path, bytes)| {
-            let text = String::from_utf8_lossy(bytes);
-            let begins = format!("rule {name}");
-            let (line, _) = (1u64..).zip(text.lines()).find(|(_, line)| {
-                line.strip_prefix(&begins)
-                    .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
-            })?;
-            Some(Place::of(self.opened, path, Some(line)))
-        })
     }
 
     fn cases(&mut self, rule: &RuleAsWritten<'_>, cases: &[Case]) {
@@ -576,6 +564,7 @@ mod tests {
                 "error: x/p/indicators.csv:2: `999` is no ip",
             ),
             ("yara/a.yar", "rule x { condition: true }\nrule y {}".to_owned(), "error: x/p/yara/a.yar:2: "),
+            ("yara/a.yar", "\nrule x { condition: true }".to_owned(), "error: x/p/yara/a.yar:2: has no case that hits"),
         ] {
             let found = found(&[(file, &text)]);
             assert!(found.text().contains(told), "{told}\n{}", found.text());

@@ -26,6 +26,7 @@ use crate::exit::{Exit, Failure};
 pub use cases::{first_record, records_hit};
 pub use open::{Opened, load, read_whole, refuse_unsigned, sorted_entries};
 pub use place::Place;
+pub use yara::rule as yara_rule;
 
 /// Upper bound of the name of a pack: a computer name has as many.
 const ID_BYTES_MAX: usize = 64;

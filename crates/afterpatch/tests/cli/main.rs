@@ -27,3 +27,4 @@ mod sigma;
 mod stories;
 mod told;
 mod trees;
+mod yara;

@@ -5,6 +5,7 @@
 //! (`afterpatch_proves`). Modules that take binaries apart are built in, those that verify signatures, need foreign code or
 //! print are not. A scan has a limit of time and of matches, and says where the first was met.
 
+mod condition;
 mod facts;
 mod file;
 mod set;
@@ -20,7 +21,7 @@ use model::campaign::RuleFacts;
 
 use self::facts::{Origins, facts_of};
 use self::file::VARIABLES;
-use self::set::Loader;
+use self::set::{Compilers, Loader};
 use crate::pack::Pack;
 use crate::sigma::RuleIndex;
 
@@ -64,6 +65,8 @@ struct Key {
 #[derive(Clone, Debug)]
 pub(crate) struct Yara {
     scanner: Scanner,
+    /// Rules that can only fit programs.
+    programs: Option<Scanner>,
     /// Rules of others are among them.
     has_others: bool,
     /// By namespace and name.
@@ -98,15 +101,23 @@ pub fn refusals(files: &[(&str, &[u8])]) -> Vec<YaraRefusal> {
     files.iter().filter_map(|(path, bytes)| check(path, bytes).err()).collect()
 }
 
+/// A rule of a file as it is written, with its line.
+#[must_use]
+pub fn rule_in<'t>(file: &'t str, name: &str) -> Option<(u64, &'t str)> {
+    let is_it = |part: &split::Part<'_>| matches!(part.kind, split::Kind::Rule { name: known, .. } if known == name);
+    split::split(file).into_iter().find(is_it).map(|part| (part.line, part.text))
+}
+
 /// Compiles the files of all packs and sets; `first` is the number of the first rule.
 pub(crate) fn compile(packs: &[Pack], sets: &[YaraSet], first: RuleIndex) -> Compiled {
-    let mut compiler = compiler();
+    let mut compilers = Compilers { all: compiler(), programs: compiler() };
     let mut refused = Vec::new();
     for pack in packs {
         for (path, bytes) in &pack.yara {
             let added = check(path, bytes).and_then(|text| {
                 // Two files may use the same names.
-                compiler
+                compilers
+                    .all
                     .add_rules_str_in_namespace(text, format!("{}/{path}", pack.id))
                     .map(drop)
                     .map_err(|error| refusal(path, text, &error))
@@ -116,25 +127,20 @@ pub(crate) fn compile(packs: &[Pack], sets: &[YaraSet], first: RuleIndex) -> Com
     }
     let mut loader = Loader::default();
     for (number, set) in sets.iter().enumerate() {
-        loader.add(&mut compiler, number, set);
+        loader.add(&mut compilers, number, set);
     }
-    let mut scanner = compiler.finalize();
-    scanner.set_scan_params(
-        ScanParams::default()
-            .timeout_duration(Some(Duration::from_secs(FILE_SECS_MAX)))
-            .string_max_nb_matches(MATCHES_MAX)
-            .match_max_length(MATCH_BYTES_MAX)
-            .compute_full_matches(false),
-    );
+    let (scanner, programs) = (scanner(compilers.all), scanner(compilers.programs));
     let origins = Origins { packs, sets, loader: &loader };
     let (mut facts, mut rules, mut loaded) = (Vec::new(), BTreeMap::<String, BTreeMap<_, _>>::new(), Vec::new());
-    // Private rules are parts of others, global ones bound them.
-    for rule in scanner.rules().filter(|rule| !rule.is_private && !rule.is_global) {
-        let index = RuleIndex(first.0.saturating_add(u32::try_from(facts.len()).unwrap_or(u32::MAX)));
-        let Some((told, account)) = facts_of(&scanner, &rule, &origins) else { continue };
-        rules.entry(rule.namespace.to_owned()).or_default().insert(rule.name.to_owned(), index);
-        loaded.extend(account.map(|account| (account, index)));
-        facts.push(told);
+    for scanner in [&scanner, &programs] {
+        // Private rules are parts of others, global ones bound them.
+        for rule in scanner.rules().filter(|rule| !rule.is_private && !rule.is_global) {
+            let index = RuleIndex(first.0.saturating_add(u32::try_from(facts.len()).unwrap_or(u32::MAX)));
+            let Some((told, account)) = facts_of(scanner, &rule, &origins) else { continue };
+            rules.entry(rule.namespace.to_owned()).or_default().insert(rule.name.to_owned(), index);
+            loaded.extend(account.map(|account| (account, index)));
+            facts.push(told);
+        }
     }
     let mut accounts = loader.accounts;
     for (account, index) in loaded {
@@ -142,7 +148,8 @@ pub(crate) fn compile(packs: &[Pack], sets: &[YaraSet], first: RuleIndex) -> Com
             account.outcome = YaraOutcome::Loaded(index);
         }
     }
-    let yara = (!rules.is_empty()).then_some(Yara { scanner, has_others: !sets.is_empty(), rules });
+    let programs = Some(programs).filter(|programs| programs.rules().next().is_some());
+    let yara = (!rules.is_empty()).then_some(Yara { scanner, programs, has_others: !sets.is_empty(), rules });
     Compiled { yara, facts, refused, accounts }
 }
 
@@ -159,17 +166,21 @@ impl Yara {
     /// Reports the rules that a file fits, in the order of their numbers. `false`: the rules took too long, and not all were
     /// tried.
     pub(crate) fn scan(&self, file: &YaraFile<'_>, fits: &mut dyn FnMut(YaraHit)) -> bool {
-        // What is compiled is shared; a clone is a handful of values.
-        let mut scanner = self.scanner.clone();
-        for (variable, value) in VARIABLES.iter().zip(file.values().all) {
-            // All of them were declared before compiling.
-            _ = scanner.define_symbol(variable, value);
+        let (values, mut hits, mut is_whole) = (file.values().all, Vec::new(), true);
+        let programs = self.programs.iter().filter(|_| file.bytes.starts_with(b"MZ"));
+        for scanner in std::iter::once(&self.scanner).chain(programs) {
+            // What is compiled is shared; a clone is a handful of values.
+            let mut scanner = scanner.clone();
+            for (variable, value) in VARIABLES.iter().zip(&values) {
+                // All of them were declared before compiling.
+                _ = scanner.define_symbol(variable, value.clone());
+            }
+            let found = scanner.scan_mem(file.bytes).unwrap_or_else(|(_, found)| {
+                is_whole = false;
+                found
+            });
+            hits.extend(found.rules.iter().filter_map(|rule| self.hit(rule)));
         }
-        let (found, is_whole) = match scanner.scan_mem(file.bytes) {
-            Ok(found) => (found, true),
-            Err((_, found)) => (found, false),
-        };
-        let mut hits: Vec<YaraHit> = found.rules.iter().filter_map(|rule| self.hit(rule)).collect();
         hits.sort_unstable_by_key(|hit| hit.rule);
         hits.into_iter().for_each(fits);
         is_whole
@@ -185,6 +196,18 @@ impl Yara {
         });
         Some(YaraHit { rule: index, offset, matched: shown.collect::<Vec<_>>().join("; ") })
     }
+}
+
+fn scanner(compiler: Compiler) -> Scanner {
+    let mut scanner = compiler.finalize();
+    scanner.set_scan_params(
+        ScanParams::default()
+            .timeout_duration(Some(Duration::from_secs(FILE_SECS_MAX)))
+            .string_max_nb_matches(MATCHES_MAX)
+            .match_max_length(MATCH_BYTES_MAX)
+            .compute_full_matches(false),
+    );
+    scanner
 }
 
 fn compiler() -> Compiler {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use boreal::Compiler;
 use model::assessment::PackIdentity;
 
+use super::condition::{is_for_programs, names_one_of};
 use super::split::{Kind, Part, split};
 use super::{Key, refusal};
 use crate::pack::digest;
@@ -84,7 +85,7 @@ pub(super) struct Loader {
 
 impl Loader {
     /// Adds a set. Its files stand in namespaces of their own, those that others include in theirs.
-    pub(super) fn add(&mut self, compiler: &mut Compiler, number: usize, set: &YaraSet) {
+    pub(super) fn add(&mut self, compilers: &mut Compilers, number: usize, set: &YaraSet) {
         let mut texts = BTreeMap::new();
         for (path, bytes) in &set.files {
             match text(bytes) {
@@ -101,13 +102,13 @@ impl Loader {
             for (file, line, reason) in flat.refused {
                 self.account((&set.name, file, line), "", YaraOutcome::Refused(reason));
             }
-            self.compile(compiler, (number, set), root, &flat.placed, &mut told);
+            self.compile(compilers, (number, set), root, &flat.placed, &mut told);
         }
     }
 
     fn compile<'s>(
         &mut self,
-        compiler: &mut Compiler,
+        compilers: &mut Compilers,
         (number, set): (usize, &YaraSet),
         root: &str,
         placed: &[Placed<'s>],
@@ -116,12 +117,13 @@ impl Loader {
         let namespace = format!("{}:{root}", set.name);
         let first = self.accounts.len();
         let mut lost_global = None;
+        let is_apart = each_stands_alone(placed);
         for Placed { file, part } in placed {
             let name = match part.kind {
                 Kind::Rule { name, .. } => name,
                 _ => "",
             };
-            if let Err((below, reason)) = add(compiler, part, &namespace) {
+            if let Err((below, reason)) = compilers.add(part, &namespace, is_apart) {
                 if matches!(part.kind, Kind::Rule { is_global: true, .. }) {
                     lost_global.get_or_insert(name);
                 }
@@ -159,6 +161,36 @@ impl Loader {
             outcome,
         });
     }
+}
+
+/// Rules that are tried on every file, and those that can only fit programs.
+pub(super) struct Compilers {
+    pub(super) all: Compiler,
+    pub(super) programs: Compiler,
+}
+
+impl Compilers {
+    /// Adds a part; an error with the line in it, from 0.
+    fn add(&mut self, part: &Part<'_>, namespace: &str, is_apart: bool) -> Result<(), (u64, String)> {
+        match part.kind {
+            Kind::Rule { .. } if is_apart && is_for_programs(part.text) => add(&mut self.programs, part, namespace),
+            Kind::Import => add(&mut self.all, part, namespace).and(add(&mut self.programs, part, namespace)),
+            _ => add(&mut self.all, part, namespace),
+        }
+    }
+}
+
+/// Whether no rule of a file needs another: only then they may run apart.
+fn each_stands_alone(placed: &[Placed<'_>]) -> bool {
+    let rules = || {
+        placed.iter().filter_map(|placed| match placed.part.kind {
+            Kind::Rule { name, is_global } => Some((name, is_global, placed.part.text)),
+            _ => None,
+        })
+    };
+    let names: BTreeSet<&str> = rules().map(|(name, ..)| name).collect();
+    rules().all(|(name, is_global, text)| !is_global && !names_one_of(text, name, &names))
+        && names.len() == rules().count()
 }
 
 /// Adds a part; an error with the line in it, from 0.

@@ -45,6 +45,39 @@ pub(super) fn split(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
+/// The words and signs of a rule, in their order. Strings and regular expressions are one sign each; names of strings keep their
+/// mark.
+pub(super) fn tokens(text: &str) -> Vec<&str> {
+    let mut cursor = Cursor { text, at: 0 };
+    let mut tokens = Vec::new();
+    let mut before_regex = false;
+    while cursor.skip_blank() {
+        let (start, byte) = (cursor.at, cursor.peek(0).unwrap_or_default());
+        let token = match byte {
+            b'"' => {
+                cursor.skip_quoted(b'"');
+                "\""
+            }
+            b'/' if before_regex => {
+                cursor.skip_quoted(b'/');
+                "/"
+            }
+            _ => {
+                if matches!(byte, b'$' | b'#' | b'@' | b'!') {
+                    cursor.at += 1;
+                }
+                if cursor.word().is_empty() && cursor.at == start {
+                    cursor.step();
+                }
+                text.get(start..cursor.at).unwrap_or_default()
+            }
+        };
+        before_regex = matches!(token, "=" | "(" | "," | "matches");
+        tokens.push(token);
+    }
+    tokens
+}
+
 struct Cursor<'t> {
     text: &'t str,
     at: usize,
