@@ -16,6 +16,7 @@ mod detour;
 mod exchange_logs;
 pub mod file_table;
 mod files;
+pub mod hive;
 mod httpproxy;
 mod iis;
 mod log;
@@ -77,6 +78,8 @@ pub enum Scenario {
     MailTheft,
     /// ProxyLogon, then the intruder removes the shell, a day of IIS logs and the stored script.
     CleanedUp,
+    /// ProxyLogon, then antivirus deletes the web shells; a service, a task and an account stay.
+    LeftInRegistry,
     /// ProxyShell in August 2021 on a server that stopped at the update of March.
     ProxyShell,
     /// ProxyNotShell in September 2022 with a stolen password.
@@ -111,7 +114,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// How many there are.
-    pub const COUNT: usize = 22;
+    pub const COUNT: usize = 23;
 
     /// All of them: ProxyLogon and ProxyShell, other ways in, what is done once inside, and what is mistaken for either.
     #[must_use]
@@ -124,6 +127,7 @@ impl Scenario {
             Self::QuietUncovered,
             Self::MailTheft,
             Self::CleanedUp,
+            Self::LeftInRegistry,
             Self::ProxyShell,
             Self::ProxyNotShell,
             Self::Owassrf,

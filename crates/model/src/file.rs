@@ -20,6 +20,10 @@ pub enum Kind {
     Evtx,
     /// Output of Microsoft's Test-ProxyLogon script.
     TestProxyLogon,
+    /// A text log of Microsoft's antivirus: of Defender, or of its tools that scan and remove.
+    AntivirusLog,
+    /// A registry hive; what is asked for is read.
+    RegistryHive,
     /// A page, handler or script of a web folder.
     WebFile,
     /// A trace of compilation under `Temporary ASP.NET Files`.

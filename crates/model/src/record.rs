@@ -188,16 +188,19 @@ pub struct EventHead<'a> {
     pub computer: &'a str,
 }
 
-/// One element of an XML configuration file.
+/// One element of a file that is no log: of an XML configuration, or a value of a registry hive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element {
-    /// Line on which it begins, from 1.
+    /// Line on which it begins, from 1; of a hive, which value it is of those that are read.
     pub line: u64,
-    /// Byte offset of its tag.
+    /// Byte offset of its tag, or of its key.
     pub offset: u64,
-    /// `element`, `section`, `location`, its attributes, those of its parent as `parent.…`, and `text`.
+    /// When it was last changed, where the file says so.
+    pub time: Option<Utc>,
+    /// `element`, `section`, `location`, its attributes, those of its parent as `parent.…`, and `text`; of a hive
+    /// `TargetObject`, `Details` and what belongs to them.
     pub fields: Vec<(String, String)>,
-    /// The tag as it is written.
+    /// The tag as it is written, or the value as JSON.
     pub raw: Vec<u8>,
 }
 

@@ -46,6 +46,8 @@ pub enum Family {
     TestProxyLogon,
     /// An Exchange log type that is recognised and counted, and in which no rule looks.
     OtherExchange,
+    /// A value of a registry hive.
+    Registry,
     /// A file itself: its path, hash and, for web pages and configuration, its content.
     File,
 }
@@ -75,6 +77,7 @@ impl Family {
             Self::Windows => "windows",
             Self::TestProxyLogon => "test-proxylogon",
             Self::OtherExchange => "exchange",
+            Self::Registry => "registry",
             Self::File => "file",
         }
     }

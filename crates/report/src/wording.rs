@@ -152,6 +152,8 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::WindowsEventsJson => "Windows events as JSON",
         Kind::Evtx => "Windows event logs",
         Kind::TestProxyLogon => "Test-ProxyLogon output",
+        Kind::AntivirusLog => "Antivirus logs",
+        Kind::RegistryHive => "Registry hives",
         Kind::WebFile => "Pages and scripts of web folders",
         Kind::CompiledPage => "Traces of compiled pages",
         Kind::Configuration => "Configuration",

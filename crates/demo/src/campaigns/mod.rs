@@ -12,6 +12,7 @@ mod cve_2021_42321;
 mod dearcry;
 mod ghostcontainer;
 mod iis_module;
+mod left_in_registry;
 mod owa_keylogger;
 mod owassrf;
 mod proxylogon;
@@ -55,6 +56,7 @@ pub(crate) fn story(scenario: Scenario) -> &'static Story {
         Scenario::QuietUncovered => &quiet::UNCOVERED,
         Scenario::MailTheft => &proxylogon::MAIL_THEFT,
         Scenario::CleanedUp => &proxylogon::CLEANED_UP,
+        Scenario::LeftInRegistry => &left_in_registry::STORY,
         Scenario::ProxyShell => &proxyshell::STORY,
         Scenario::ProxyNotShell => &proxynotshell::STORY,
         Scenario::Owassrf => &owassrf::STORY,

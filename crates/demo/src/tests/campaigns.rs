@@ -310,3 +310,18 @@ fn a_password_is_found_and_a_mailbox_emptied() {
     // The proxy never sees a password that the web server refuses.
     assert!(fitting(&phones, &[("HttpStatus", "401")]).is_empty());
 }
+
+#[test]
+fn hives_and_logs_of_antivirus_lie_where_they_belong() {
+    let tree = tree(Scenario::LeftInRegistry);
+    for hive in ["SYSTEM", "SOFTWARE", "SAM"] {
+        let bytes = &tree[&format!("EXC01/C/Windows/System32/config/{hive}")];
+        assert!(bytes.starts_with(b"regf") && bytes.len() % 4_096 == 0, "{hive}");
+        // The check sum over the first block, as Windows tests it.
+        let words = bytes[..512].chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap()));
+        assert_eq!(words.fold(0, |sum, word| sum ^ word), 0, "{hive}");
+    }
+    let log = &tree["EXC01/C/Windows/Debug/msert.log"];
+    assert!(log.starts_with(&[0xFF, 0xFE]));
+    assert!(!tree.keys().any(|path| path.ends_with("outlookkr.aspx") || path.ends_with("k2mq7dvz.aspx")));
+}

@@ -95,7 +95,7 @@ impl Export {
             let mut fields = vec![("element".to_owned(), "directory-url".to_owned())];
             fields.extend(known.iter().filter_map(|(field, value)| Some(((*field).to_owned(), value.clone()?))));
             fields.extend([("attribute".to_owned(), attribute), ("value".to_owned(), value)]);
-            self.told.push(Element { line, offset, fields, raw });
+            self.told.push(Element { line, offset, time: None, fields, raw });
         }
     }
 

@@ -112,7 +112,7 @@ impl Document<'_> {
         let short = repeated.filter(|(_, value)| value.len() <= REPEATED_BYTES_MAX);
         fields.extend(short.map(|(name, value)| (format!("parent.{name}"), value.clone())));
         let raw = secret::without_secrets(start, self.text.get(from..until).unwrap_or_default().trim());
-        let record = Element { line: self.line_at(from), offset: from as u64, fields, raw };
+        let record = Element { line: self.line_at(from), offset: from as u64, time: None, fields, raw };
         Open { name, attributes, words: String::new(), record }
     }
 

@@ -136,6 +136,7 @@ impl Task {
             Element {
                 line: action.line,
                 offset: action.offset,
+                time: None,
                 fields: fields.map(|(name, value)| (name.to_owned(), value)).collect(),
                 raw: raw(text, action.offset, &action.kind).as_bytes().to_vec(),
             }
