@@ -218,16 +218,15 @@ impl<F: FnMut(&Hit<'_>), M: Meter> Sink for Hunter<'_, F, M> {
 /// Hands on the hits on one file that is no log, and on its elements if it is a configuration.
 pub fn hunt_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>, found: &mut dyn FnMut(&Hit<'_>)) -> FileTally {
     let mut tally = FileTally::default();
-    let source = Source::whole(Family::File);
+    let computer = file.computer.and_then(server_name);
     let place = Place::of(&facts.on_server, file);
     let all_tried = match_file(plan, facts, file, &place, &mut |hit| {
-        let (record, offset) = hit.place(facts, file);
         found(&Hit {
             rule: hit.rule,
-            time: None,
-            server: None,
-            source: &source,
-            origin: Origin { file: facts.file, record, offset },
+            time: hit.time(),
+            server: computer.as_deref(),
+            source: &hit.source(file.kind),
+            origin: hit.origin(facts, file),
             client: None,
             account: None,
             subject: Some(hit.subject),

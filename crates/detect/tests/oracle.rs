@@ -55,7 +55,9 @@ const fn known(rule: &'static str, reason: &'static str) -> Known {
 }
 
 /// Channels by service, from the taxonomy.
-const SERVICES: [(&str, &[&str]); 37] = [
+const SERVICES: [(&str, &[&str]); 38] = [
+    // Not in the taxonomy: text logs, by the names of their reader.
+    ("antivirus", &formats::antivirus::CHANNELS),
     ("application", &["Application"]),
     (
         "applocker",
@@ -176,9 +178,14 @@ fn rules_of_the_packs_hit_the_same_events_of_their_cases() {
     let mut comparison = Comparison::new(&packs);
     for pack in &packs {
         let (cases, _) = cases::of_pack(pack);
-        for case in cases.iter().filter(|case| case.family() == "windows") {
+        for case in &cases {
             comparison.log = format!("{}/{}:{}", pack.id, case.file, case.line);
-            formats::jsonl::read(&Block::whole(case.log.as_bytes()), &mut comparison);
+            let block = Block::whole(case.log.as_bytes());
+            match case.family() {
+                "windows" => _ = formats::jsonl::read(&block, &mut comparison),
+                "antivirus" => _ = formats::antivirus::read(&block, &mut Default::default(), &mut comparison),
+                _ => {}
+            }
         }
     }
     comparison.report();
@@ -336,7 +343,10 @@ impl Oracle {
                 let id = format!("{}/{file}", pack.id);
                 let collection = parse_sigma_yaml(std::str::from_utf8(text).unwrap()).unwrap();
                 for mut rule in collection.rules {
-                    if names.contains(id.as_str()) && rule.logsource.product.as_deref() == Some("windows") {
+                    // Values of registry hives are no events.
+                    let of_events = rule.logsource.product.as_deref() == Some("windows")
+                        && rule.logsource.service.as_deref() != Some("registry");
+                    if names.contains(id.as_str()) && of_events {
                         rule.id = Some(id.clone());
                         let engine = engines.entry(source_of(&rule)).or_default();
                         engine.add_rule(&rule).unwrap_or_else(|error| panic!("theirs refuses {id}: {error}"));

@@ -39,10 +39,16 @@ pub fn kind(head: &[u8], on_server: &str) -> Kind {
     if is_file_table(head) {
         return Kind::FileTable;
     }
+    if is_hive(head) {
+        return Kind::RegistryHive;
+    }
     if CONTAINERS.iter().any(|magic| head.starts_with(magic)) {
         return Kind::Container;
     }
     let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    if is_antivirus_log(text, name) {
+        return Kind::AntivirusLog;
+    }
     log_kind(text).or_else(|| log_by_place(on_server)).unwrap_or_else(|| match extension {
         "compiled" if contains(text, b"<preserve") => Kind::CompiledPage,
         "config" if contains(text, b"<") => Kind::Configuration,
@@ -53,6 +59,29 @@ pub fn kind(head: &[u8], on_server: &str) -> Kind {
         _ if is_directory_export(text) => Kind::DirectoryExport,
         _ => Kind::Other,
     })
+}
+
+/// A registry hive by its magic number. Its transaction logs have the same, and another type.
+#[must_use]
+pub fn is_hive(head: &[u8]) -> bool {
+    head.starts_with(b"regf") && head.get(28..32) == Some(&[0; 4])
+}
+
+/// Logs of Defender by name or by what they say of detections; runs of the tools by their first line.
+fn is_antivirus_log(text: &[u8], name: &str) -> bool {
+    let of_defender = (name.contains("mplog-") || name.contains("mpdetection-")) && name.ends_with(".log");
+    let of_tool = matches!(name, "msert.log" | "msert.old.log" | "mrt.log" | "eomtsummary.txt");
+    let begins: [&[u8]; 3] = [
+        b"Microsoft Safety Scanner v",
+        b"Microsoft Windows Malicious Software Removal Tool v",
+        b"Microsoft Safety Scanner and CVE-2021-26855 mitigation summary",
+    ];
+    let tells: [&[u8]; 3] = [b"Z DETECTIONEVENT MPSOURCE_", b"Z DETECTION_ADD", b"Z DETECTION_CLEANEVENT MPSOURCE_"];
+    let start = || first_lines(text).into_iter().take(50);
+    of_defender
+        || of_tool
+        || start().any(|line| begins.iter().any(|begin| line.starts_with(begin)))
+        || start().any(|line| line.starts_with(b"2") && tells.iter().any(|mark| contains(line, mark)))
 }
 
 /// The first record of a table of files, which describes the table itself: `FILE`, where its checks stand, in use, not
@@ -270,6 +299,10 @@ mod tests {
             (b"", Kind::Other),
             (b"garbage\n2021-03-03T04:23:22.370Z,a,b,c,d\n", Kind::DelimitedLog),
             (b"ElfChnk\0rest", Kind::Evtx),
+            (b"regf\x07\0\0\0\x07\0\0\0aaaabbbb\x01\0\0\0\x05\0\0\0\0\0\0\0\x01\0\0\0", Kind::RegistryHive),
+            (b"regf\x07\0\0\0\x07\0\0\0aaaabbbb\x01\0\0\0\x05\0\0\0\x06\0\0\0\x01\0\0\0", Kind::Other),
+            (b"\n----\nMicrosoft Safety Scanner v1.331, (build 1.331.2471.0)\n", Kind::AntivirusLog),
+            (b"2021-03-03T04:41:32.087Z DETECTION_ADD#1 X file:C:\\a,b,c,d.aspx\n", Kind::AntivirusLog),
             (b"CopiedTimestamp,SourceFile,DestinationFile,FileSize\r\n2021-03-10 08:00:00,C:\\x,E:\\x,1\r\n", Kind::FileList),
             (b"{\"SourceFile\":\"C:\\\\x\",\"Created\":\"2021-03-03T05:00:00Z\",\"Modified\":\"2021-03-03T05:00:00Z\"}\n", Kind::FileList),
             (b"{\"SourceFile\":\"C:\\\\x\"}\n", Kind::Other),
@@ -293,6 +326,7 @@ mod tests {
         assert_eq!(kind(&damaged, r"c:\v15\logging\httpproxy\ecp\httpproxy_1.log"), Kind::DelimitedLog);
         assert_eq!(kind(&damaged, r"c:\inetpub\logs\logfiles\w3svc1\u_ex1.log"), Kind::DelimitedLog);
         assert_eq!(kind(&damaged, r"c:\windows\system32\winevt\logs\security.evtx"), Kind::Evtx);
+        assert_eq!(kind(&damaged, r"c:\windows\debug\msert.log"), Kind::AntivirusLog);
         assert_eq!(kind(&damaged, r"c:\temp\x.log"), Kind::Other);
     }
 

@@ -50,6 +50,7 @@ fn look_at_one<P: Pass>(pass: &P, facts: &FileFacts, file: &ListedFile, told: &m
         bytes,
         elements: &[],
         page: page.as_ref(),
+        computer: None,
         listed: Some(file),
     };
     told.merge(pass.content(&FileFacts { on_server, ..facts.clone() }, &content));

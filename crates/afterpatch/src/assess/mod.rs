@@ -4,6 +4,7 @@
 //! outputs → exit status.
 
 pub mod blocks;
+mod hive;
 pub mod interrupt;
 mod listed;
 pub mod outputs;

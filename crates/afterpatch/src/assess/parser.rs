@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use detect::observe::FileTable;
 use formats::block::{Block, Lines};
-use formats::{collected, delimited, evtx, jsonl, mft, setup, test_proxylogon};
+use formats::{antivirus, collected, delimited, evtx, jsonl, mft, setup, test_proxylogon};
 use model::file::Kind;
 use model::{Family, Sink};
 
@@ -19,6 +19,7 @@ pub enum Parser {
     Setup,
     WindowsEvents(jsonl::Header),
     TestProxyLogon(test_proxylogon::Header),
+    Antivirus(Box<antivirus::Header>),
     /// So many bytes of a file header stand before the first chunk.
     Evtx(usize),
     /// A table of files with records of so many bytes, and what was read of it.
@@ -36,6 +37,7 @@ impl Parser {
             Kind::ExchangeSetup => Some(Self::Setup),
             Kind::WindowsEventsJson => Some(Self::WindowsEvents(jsonl::Header::default())),
             Kind::TestProxyLogon => Some(Self::TestProxyLogon(test_proxylogon::Header::default())),
+            Kind::AntivirusLog => Some(Self::Antivirus(Box::default())),
             Kind::Evtx => Some(Self::Evtx(if head.starts_with(CHUNK_MAGIC) { 0 } else { evtx::HEADER_BYTES })),
             Kind::FileTable => Some(Self::FileTable(mft::record_bytes(head), Box::default())),
             Kind::FileList => collected::Shape::of(head).map(|shape| Self::FileList(shape, Box::default())),
@@ -74,6 +76,10 @@ impl Parser {
                 header.advance(block);
                 Some(Family::TestProxyLogon)
             }
+            Self::Antivirus(header) => {
+                header.advance(block);
+                Some(Family::Windows)
+            }
             Self::Evtx(header) => {
                 *header = 0;
                 Some(Family::Windows)
@@ -90,6 +96,7 @@ impl Parser {
             Self::Setup => setup::read(block, sink),
             Self::WindowsEvents(header) => jsonl::read_on(block, header, sink),
             Self::TestProxyLogon(header) => test_proxylogon::read(block, header, sink),
+            Self::Antivirus(header) => antivirus::read(block, header, sink),
             Self::Evtx(header) => read_chunks(block, *header, sink),
             Self::FileTable(record_bytes, files) => {
                 let mut note = |record| files.note(record);

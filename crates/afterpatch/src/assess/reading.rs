@@ -10,13 +10,14 @@ use detect::pack::IndicatorKind;
 use detect::plan::Plan;
 use evidence::{Hashes, Input, Inventory, OlderHashes, Stream, kind, place};
 use formats::block::{Block, Lines};
+use formats::registry::Contents;
 use formats::text::encoding::{Encoding, decode_utf16};
 use model::file::{FileRecord, Kind, Outcome};
 
 use super::blocks::Cut;
 use super::parser::Parser;
 use super::pool::Pool;
-use super::{interrupt, listed, page, progress};
+use super::{hive, interrupt, listed, page, progress};
 use crate::console::Console;
 
 /// What is made of what is read. Many threads ask at once.
@@ -160,7 +161,8 @@ impl<P: Pass> Reading<'_, P> {
         };
         let mut head = Vec::new();
         let opening = (&mut stream).take(kind::HEAD_BYTES as u64).read_to_end(&mut head);
-        let encoding = Encoding::of(&head);
+        // A hive is full of wide characters and is no text.
+        let encoding = if kind::is_hive(&head) { Encoding::Utf8 } else { Encoding::of(&head) };
         let decoded = encoding.is_utf16();
         let text = if decoded { decode_utf16(&head, encoding == Encoding::Utf16Be) } else { Vec::new() };
         let shown: &[u8] = if decoded { &text } else { &head };
@@ -175,7 +177,10 @@ impl<P: Pass> Reading<'_, P> {
                 }
                 self.read_blocks(stream, &head, encoding, parser, &facts)
             }
-            None => self.read_content(stream, head, encoding, kind, &facts),
+            None => {
+                let size = if inside.is_some() { 0 } else { input.size };
+                self.read_content(stream, (head, encoding), (kind, size), &facts)
+            }
         };
         if let Err(error) = opening {
             result.problem = Some(Outcome::Unreadable(error.kind().to_string()));
@@ -237,22 +242,29 @@ impl<P: Pass> Reading<'_, P> {
         (Result { told, lines, is_text, problem }, stream.finish(!self.pool.is_interrupted()))
     }
 
-    /// Files that are no logs: their beginning is looked at, all of them is hashed.
+    /// Files that are no logs: their beginning is looked at, a hive whole, and all of them is hashed.
     fn read_content(
         &self,
         mut stream: Stream,
-        head: Vec<u8>,
-        encoding: Encoding,
-        kind: Kind,
+        (mut content, encoding): (Vec<u8>, Encoding),
+        (kind, size): (Kind, u64),
         facts: &FileFacts,
     ) -> (Result<P::Told>, Hashes) {
         let plan = self.pass.plan();
-        let mut content = head;
-        let shown = !matches!(kind, Kind::Other | Kind::Container);
+        let is_hive = kind == Kind::RegistryHive;
+        let _turn = is_hive.then(hive::turn);
+        let shown = !matches!(kind, Kind::Other | Kind::Container | Kind::RegistryHive);
         // Padding does not hide a page: more of it is read than rules look into.
-        let asked = if kind == Kind::WebFile { pages::PAGE_BYTES_MAX + 1 } else { CONTENT_BYTES_MAX };
-        let wanted = plan.yara_bytes_max().max(if shown { asked } else { 0 });
-        let missing = wanted.saturating_sub(content.len()) as u64;
+        let most = match kind {
+            Kind::Other | Kind::Container => 0,
+            Kind::RegistryHive => hive::HIVE_BYTES_MAX,
+            Kind::WebFile => pages::PAGE_BYTES_MAX + 1,
+            _ => CONTENT_BYTES_MAX,
+        };
+        let missing = most.max(plan.yara_bytes_max()).saturating_sub(content.len()) as u64;
+        if is_hive {
+            content.reserve_exact(usize::try_from(size.min(missing)).unwrap_or_default());
+        }
         let mut outcome = (&mut stream).take(missing).read_to_end(&mut content).map(|_| ());
         let asked = plan.indicators().has(IndicatorKind::Sha1) || plan.indicators().has(IndicatorKind::Md5);
         let mut older = asked.then(OlderHashes::default);
@@ -276,12 +288,7 @@ impl<P: Pass> Reading<'_, P> {
         let beginning = content.get(..CONTENT_BYTES_MAX).unwrap_or(&content);
         let decoded = encoding.is_utf16().then(|| decode_utf16(beginning, encoding == Encoding::Utf16Be));
         let text = decoded.as_deref().unwrap_or(beginning);
-        let (elements, damage) = match kind {
-            Kind::Configuration => formats::config::read(text),
-            Kind::ScheduledTask => formats::config::task::read(text),
-            Kind::DirectoryExport => formats::config::directory::read(text),
-            _ => Default::default(),
-        };
+        let parts = parts(kind, if is_hive { &content } else { text }, hashes.size, &facts.on_server);
         let (sha1, md5) = older.map(OlderHashes::finish).unzip();
         let file = FileContent {
             kind,
@@ -292,22 +299,36 @@ impl<P: Pass> Reading<'_, P> {
             head,
             content: if shown { text } else { &[] },
             bytes: content.get(..plan.yara_bytes_max()).unwrap_or(&content),
-            elements: &elements,
+            elements: &parts.elements,
             page: page.as_ref(),
+            computer: parts.computer.as_deref(),
             listed: None,
         };
         let mut told = self.pass.content(facts, &file);
         let tally = P::tally(&mut told);
-        damage.into_iter().for_each(|reject| tally.reject(reject));
+        parts.rejects.into_iter().for_each(|reject| tally.reject(reject));
         // Elements are no lines and no records; what could not be read is told all the same.
         let rejected = tally.rejects.values().map(|(count, _, _)| count).sum();
-        let lines = Lines { rejected, ..Lines::default() };
+        let values = if is_hive { parts.elements.len() as u64 } else { 0 };
+        let lines = Lines { rejected, events: values, ..Lines::default() };
         let problem = match outcome {
             Err(error) => Some(Outcome::Unreadable(error.kind().to_string())),
             Ok(()) => interrupted.then_some(Outcome::Interrupted),
         };
         (Result { told, lines, is_text: false, problem }, hashes)
     }
+}
+
+/// The parts of a file, which rules look at one by one, where files of its kind have any.
+fn parts(kind: Kind, content: &[u8], size: u64, on_server: &str) -> Contents {
+    let (elements, rejects) = match kind {
+        Kind::Configuration => formats::config::read(content),
+        Kind::ScheduledTask => formats::config::task::read(content),
+        Kind::DirectoryExport => formats::config::directory::read(content),
+        Kind::RegistryHive => return hive::read(content, size, on_server),
+        _ => Default::default(),
+    };
+    Contents { elements, rejects, computer: None }
 }
 
 /// The number of an input in the manifest.

@@ -181,8 +181,8 @@ fn read<'a>(plan: &'a Plan, case: &Case) -> Result<Run<'a>, String> {
     let mut run = Run::new(plan);
     let block = Block::whole(case.log.as_bytes());
     match case.source.as_str() {
-        "file" => run.files(&case.log, false)?,
-        "configuration" => run.files(&case.log, true)?,
+        "file" | "configuration" | "registry" => run.files(&case.log, &case.source)?,
+        "antivirus" => _ = formats::antivirus::read(&block, &mut formats::antivirus::Header::default(), &mut run),
         "windows" => _ = formats::jsonl::read(&block, &mut run),
         "setup" => _ = formats::setup::read(&block, &mut run),
         "test-proxylogon" => {
@@ -286,7 +286,7 @@ impl<'a> Run<'a> {
         of_family.into_iter().filter(|rule| rows.matches(*rule, binding, row)).collect()
     }
 
-    fn files(&mut self, log: &str, configuration: bool) -> Result<(), String> {
+    fn files(&mut self, log: &str, source: &str) -> Result<(), String> {
         for (line, text) in (1u64..).zip(log.lines()).filter(|(_, text)| !text.is_empty()) {
             let object: BTreeMap<String, serde_json::Value> =
                 serde_json::from_str(text).map_err(|error| format!("line {line} of its log: {error}"))?;
@@ -299,11 +299,13 @@ impl<'a> Run<'a> {
             let fields = texts.iter().map(|(name, text)| (name.as_str(), Cow::Borrowed(text.as_bytes()))).collect();
             let mut fits = Vec::new();
             let fields = FileFields { fields };
-            if configuration {
-                self.plan.configuration(&fields, &mut |rule| fits.push(rule));
-            } else {
-                self.plan.file(&fields, &mut |rule| fits.push(rule));
-                self.yara(&fields, &mut fits).map_err(|why| format!("line {line} of its log: {why}"))?;
+            match source {
+                "configuration" => self.plan.configuration(&fields, &mut |rule| fits.push(rule)),
+                "registry" => self.plan.registry(&fields, &mut |rule| fits.push(rule)),
+                _ => {
+                    self.plan.file(&fields, &mut |rule| fits.push(rule));
+                    self.yara(&fields, &mut fits).map_err(|why| format!("line {line} of its log: {why}"))?;
+                }
             }
             self.record(line);
             let plan = self.plan;

@@ -6,10 +6,9 @@ use std::fmt::Write as _;
 use model::file::Kind;
 use model::listing::{ListedFile, TimeBasis};
 use model::observation::{FileState, Trace};
-use model::{Origin, Utc};
+use model::Utc;
 
 use super::files::FileContent;
-use super::observer::FileFacts;
 
 /// Compile times outside of these years are no times: some compilers put a hash in their place.
 const COMPILED_YEARS: std::ops::Range<i64> = 2002..2100;
@@ -48,12 +47,6 @@ pub fn listed_kind(path: &str, content: Option<&[u8]>) -> Kind {
         _ if content.is_some_and(|content| content.starts_with(b"MZ")) => Kind::Executable,
         _ => Kind::Other,
     }
-}
-
-/// Where a file stands: itself, or the record of the list that names it.
-pub(crate) fn origin(facts: &FileFacts, file: &FileContent<'_>) -> Origin {
-    let (record, offset) = file.listed.map_or((0, 0), |listed| (listed.record, listed.offset));
-    Origin { file: facts.file, record, offset }
 }
 
 /// A listed file as it is shown to a person: what the list says of it, then its content as far as the list holds it.

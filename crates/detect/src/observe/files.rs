@@ -6,10 +6,10 @@ use model::file::Kind;
 use model::listing::{ListedFile, TimeBasis};
 use model::observation::{Belongs, FileSeen, FileState};
 use model::page::{Judgement, Reading};
-use model::{Element, Family, Origin, Raw, Reject, RejectReason, Source};
+use model::{Element, Family, Origin, Raw, Reject, RejectReason, Source, Utc, server_name};
 
 use super::file::FileTally;
-use super::file_system::{origin, shown, state, state_word, trace};
+use super::file_system::{shown, state, state_word, trace};
 use super::observer::FileFacts;
 use super::sightings::Hit;
 use crate::pack::IndicatorKind;
@@ -40,15 +40,17 @@ pub struct FileContent<'a> {
     pub content: &'a [u8],
     /// Its beginning as it is, as much as YARA rules want of it ([`Plan::yara_bytes_max`]).
     pub bytes: &'a [u8],
-    /// The elements of a configuration file.
+    /// The elements of a configuration file, or the values of a registry hive.
     pub elements: &'a [Element],
     /// What its code says, where it is a page.
     pub page: Option<&'a Reading>,
+    /// The machine that it names as its own.
+    pub computer: Option<&'a str>,
     /// The file is not read but named by a list, which says this of it; `content` and `bytes` are what the list holds of it.
     pub listed: Option<&'a ListedFile>,
 }
 
-/// A hit on a file, or on an element of a configuration file.
+/// A hit on a file, or on an element of it.
 pub(crate) struct FileHit<'h> {
     pub rule: RuleIndex,
     /// What the rule saw.
@@ -61,16 +63,27 @@ pub(crate) struct FileHit<'h> {
 }
 
 impl FileHit<'_> {
-    /// Line and offset of what was hit; for a file as a whole, where the list that names it does so, else zeros.
-    pub fn place(&self, facts: &FileFacts, file: &FileContent<'_>) -> (u64, u64) {
-        match (self.element, self.found) {
-            (Some(element), _) => (element.line, element.offset),
-            (None, Some(found)) if file.listed.is_none() => (0, found.offset),
-            (None, _) => {
-                let here = origin(facts, file);
-                (here.record, here.offset)
-            }
-        }
+    /// A value of a hive has a source of its own; everything else is the file.
+    pub fn source(&self, kind: Kind) -> Source {
+        let is_value = kind == Kind::RegistryHive && self.element.is_some();
+        Source::whole(if is_value { Family::Registry } else { Family::File })
+    }
+
+    /// Where it stands: the element, the string that was found, the record of the list that names the file, or the file
+    /// itself.
+    pub fn origin(&self, facts: &FileFacts, file: &FileContent<'_>) -> Origin {
+        let (record, offset) = match (self.element, file.listed, self.found) {
+            (Some(element), ..) => (element.line, element.offset),
+            (None, Some(listed), _) => (listed.record, listed.offset),
+            (None, None, Some(found)) => (0, found.offset),
+            (None, None, None) => (0, 0),
+        };
+        Origin { file: facts.file, record, offset }
+    }
+
+    /// When what was hit was last changed, where the file says so.
+    pub fn time(&self) -> Option<Utc> {
+        self.element.and_then(|element| element.time)
     }
 
     /// What is shown of it: the element, the strings that were found, or `text`, which stands for the file.
@@ -92,21 +105,20 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
     let listing = file.listed.map(shown);
     let text = listing.as_deref().unwrap_or(file.content);
     let mut tally = FileTally::default();
-    let source = Source::whole(Family::File);
-    let server = tally.server(None);
+    let computer = file.computer.and_then(server_name);
+    let server = tally.server(computer.as_deref());
     let all_tried = match_file(plan, facts, file, &place, &mut |hit| {
-        let (record, offset) = hit.place(facts, file);
         server.sightings.record(&Hit {
             rule: hit.rule.at(),
-            source: &source,
-            time: None,
+            source: &hit.source(file.kind),
+            time: hit.time(),
             client: None,
             subject: Some(hit.subject),
             account: None,
             request_id: None,
             status: None,
             bytes: 0,
-            origin: Origin { file: facts.file, record, offset },
+            origin: hit.origin(facts, file),
             raw: Raw::Text(hit.text(text)),
         });
     });
@@ -188,7 +200,7 @@ pub(crate) fn match_file(
 ) -> bool {
     let path = facts.on_server.as_str();
     let name = path.rsplit('\\').next().unwrap_or(path);
-    match_elements(plan, (path, name), file.elements, found);
+    match_elements(plan, (path, name), file, found);
     let size = file.size.to_string();
     let head = String::from_utf8_lossy(file.head.get(..HEAD_BYTES).unwrap_or(file.head));
     let abilities = file.page.map(abilities).unwrap_or_default();
@@ -263,10 +275,15 @@ fn times_word(file: &FileContent<'_>) -> &'static str {
     if file.listed.is_some_and(|listed| listed.times.is_set_back()) { "set-back" } else { "" }
 }
 
-/// Rules over the elements of a configuration file.
-fn match_elements(plan: &Plan, (path, name): (&str, &str), elements: &[Element], found: &mut dyn FnMut(&FileHit<'_>)) {
+/// Rules over the elements of a configuration file, or over the values of a registry hive.
+fn match_elements(
+    plan: &Plan,
+    (path, name): (&str, &str),
+    file: &FileContent<'_>,
+    found: &mut dyn FnMut(&FileHit<'_>),
+) {
     let mut rules = Vec::new();
-    for element in elements {
+    for element in file.elements {
         let own = [("path", path), ("file", name)].into_iter();
         let told = element.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         // What the file says of itself cannot stand in for where it lies.
@@ -274,7 +291,12 @@ fn match_elements(plan: &Plan, (path, name): (&str, &str), elements: &[Element],
         let fields =
             FileFields { fields: fields.map(|(name, value)| (name, Cow::Borrowed(value.as_bytes()))).collect() };
         rules.clear();
-        plan.configuration(&fields, &mut |rule| rules.push(rule));
+        if file.kind == Kind::RegistryHive {
+            plan.registry(&fields, &mut |rule| rules.push(rule));
+        } else {
+            plan.configuration(&fields, &mut |rule| rules.push(rule));
+        }
+        rules.retain(|rule| plan.rule(*rule).holds_at(element.time));
         for rule in &rules {
             let subject = plan.rule(*rule).subject_field.and_then(|field| plan.file_value(field, &fields));
             let subject = subject.unwrap_or(path.as_bytes());
@@ -318,6 +340,7 @@ fn kind_word(kind: Kind) -> &'static str {
         Kind::CompiledPage => "compiled-page",
         Kind::Configuration => "configuration",
         Kind::ScheduledTask => "scheduled-task",
+        Kind::RegistryHive => "registry-hive",
         Kind::ErrorReport => "error-report",
         Kind::DirectoryExport => "directory-export",
         Kind::Executable => "executable",

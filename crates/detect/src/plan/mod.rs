@@ -53,6 +53,7 @@ pub struct Plan {
     events: EventPlan,
     files: FilePlan,
     configuration: FilePlan,
+    registry: FilePlan,
     correlations: Arc<Correlations>,
     indicators: Indicators,
     yara: Option<Yara>,
@@ -231,6 +232,11 @@ impl Plan {
         self.configuration.test(&configuration::judged(element), fits);
     }
 
+    /// Reports the rules that a value of a registry hive fits, in the order of their numbers.
+    pub fn registry(&self, value: &FileFields<'_>, fits: &mut impl FnMut(RuleIndex)) {
+        self.registry.test(value, fits);
+    }
+
     /// How much of a file has to be shown to [`Plan::yara`], in bytes: nothing where there are no YARA rules, and more where
     /// there are rules of others, which look for programs too.
     #[must_use]
@@ -264,7 +270,8 @@ impl Plan {
         let is_tried = of_rows.clone().any(|rows| rows.unfiltered().contains(&rule))
             || self.events.is_unfiltered(rule)
             || self.files.is_unfiltered(rule)
-            || self.configuration.is_unfiltered(rule);
+            || self.configuration.is_unfiltered(rule)
+            || self.registry.is_unfiltered(rule);
         if !is_tried {
             return Some(Search::ByLiteral);
         }
@@ -325,6 +332,7 @@ struct Compiler {
     events: Vec<(RuleIndex, Vec<Scope>)>,
     files: Vec<RuleIndex>,
     configuration: Vec<RuleIndex>,
+    registry: Vec<RuleIndex>,
     correlations: Correlations,
     filters: Filters,
     refusals: Vec<Refusal>,
@@ -397,6 +405,11 @@ impl Compiler {
         match route {
             Route::Rows(family) => self.rows.entry(family).or_default().push(index),
             Route::Events(scopes) => self.events.push((index, scopes)),
+            Route::Registry => self.registry.push(index),
+            Route::EventsAndRegistry(scopes) => {
+                self.events.push((index, scopes));
+                self.registry.push(index);
+            }
             Route::Files => self.files.push(index),
             Route::Configuration => self.configuration.push(index),
         }
@@ -537,6 +550,7 @@ impl Compiler {
             events: EventPlan::new(&self.events, &rules, &names),
             files: FilePlan::new(&self.files, &rules, &names),
             configuration: FilePlan::new(&self.configuration, &rules, &names),
+            registry: FilePlan::new(&self.registry, &rules, &names),
             facts: self.facts,
             packs: packs.iter().map(identity).chain(self.sets).collect(),
             campaigns: packs.into_iter().filter_map(|pack| pack.campaign).collect(),

@@ -14,6 +14,10 @@ use crate::sigma::Reason;
 pub(super) enum Route {
     Rows(Family),
     Events(Vec<Scope>),
+    /// Values of registry hives.
+    Registry,
+    /// Events of the registry, and values of hives, which say the same without who set them.
+    EventsAndRegistry(Vec<Scope>),
     Files,
     /// Elements of configuration files.
     Configuration,
@@ -67,7 +71,7 @@ const POWERSHELL: EventLog = provided(
 );
 const POWERSHELL_CLASSIC: EventLog = provided("powershell-classic", &["Windows PowerShell"], "PowerShell");
 
-static LOGS: [EventLog; 49] = [
+static LOGS: [EventLog; 50] = [
     SYSMON,
     SECURITY,
     POWERSHELL,
@@ -76,6 +80,8 @@ static LOGS: [EventLog; 49] = [
     log("application", &["Application"]),
     provided("msexchange-management", &["MSExchange Management"], "MSExchange CmdletLogs"),
     log("windefend", &["Microsoft-Windows-Windows Defender/Operational"]),
+    // Text logs of Microsoft's antivirus, under the names that their reader gives them.
+    log("antivirus", &["Antivirus/MPLog", "Antivirus/MSERT", "Antivirus/MRT", "Antivirus/EOMT"]),
     log("taskscheduler", &["Microsoft-Windows-TaskScheduler/Operational"]),
     log("wmi", &["Microsoft-Windows-WMI-Activity/Operational"]),
     log("winrm", &["Microsoft-Windows-WinRM/Operational"]),
@@ -204,6 +210,9 @@ const CATEGORIES: [(&str, &str, &[u32]); 35] = [
     ("ps_classic_script", "powershell-classic", &[800]),
 ];
 
+/// Categories of which a hive shows the outcome.
+const HIVE_CATEGORIES: [&str; 2] = ["registry_event", "registry_set"];
+
 impl Route {
     pub(super) fn of(source: &LogSource) -> Result<Self, Reason> {
         let refuse = || Reason::LogSource(spell(source));
@@ -217,6 +226,10 @@ impl Route {
             (Some("exchange"), None, Some("configuration")) => Ok(Self::Configuration),
             (Some("exchange"), None, Some(service)) => exchange_log(service).map(Self::Rows).ok_or_else(refuse),
             (None | Some("exchange" | "windows"), Some("webserver"), None | Some("iis")) => Ok(Self::Rows(Family::Iis)),
+            (Some("windows"), None, Some("registry")) => Ok(Self::Registry),
+            (Some("windows"), Some(category), None) if HIVE_CATEGORIES.contains(&category) => {
+                event_scopes(Some(category), None).map(Self::EventsAndRegistry).ok_or_else(refuse)
+            }
             (Some("windows"), category, service) => {
                 event_scopes(category, service).map(Self::Events).ok_or_else(refuse)
             }
@@ -246,9 +259,9 @@ pub(super) fn of_others(rule: &SigmaRule) -> Result<(Route, Option<Shape>), Reas
         return Ok((Route::Events(scopes_of_channels(&channels)), Some(Shape::Events)));
     }
     if is(&source.category, "antivirus") && (source.service.is_none() || is(&source.service, "windefend")) {
-        let log = LOGS.iter().find(|log| log.service == "windefend");
-        let scope = Scope { log, event_ids: Some(&DEFENDER_IDS), renamed: false };
-        return Ok((Route::Events(vec![scope]), Some(Shape::Defender)));
+        let logs = LOGS.iter().filter(|log| matches!(log.service, "windefend" | "antivirus"));
+        let scopes = logs.map(|log| Scope { log: Some(log), event_ids: Some(&DEFENDER_IDS), renamed: false });
+        return Ok((Route::Events(scopes.collect()), Some(Shape::Defender)));
     }
     let named = |category: &str| CATEGORIES.iter().any(|(name, ..)| category.eq_ignore_ascii_case(name));
     if source.product.is_none() && source.category.as_deref().is_some_and(named) {
@@ -340,6 +353,9 @@ mod tests {
         assert_eq!(route("exchange", "", "pop3"), Some(Route::Rows(Family::Pop)));
         assert_eq!(route("exchange", "", "file"), Some(Route::Files));
         assert_eq!(route("exchange", "", "configuration"), Some(Route::Configuration));
+        assert_eq!(route("windows", "", "registry"), Some(Route::Registry));
+        assert!(matches!(route("windows", "registry_set", ""), Some(Route::EventsAndRegistry(_))));
+        assert!(matches!(route("windows", "registry_set", "sysmon"), Some(Route::Events(_))));
         assert_eq!(route("", "webserver", ""), Some(Route::Rows(Family::Iis)));
         let Some(Route::Events(scopes)) = route("windows", "process_creation", "") else {
             panic!("process creation is read from two logs");
