@@ -67,6 +67,12 @@ impl Seen {
         self.finding.proves
     }
 
+    /// Antivirus says so, in an event log or in a text log of its own.
+    pub(crate) fn is_by_antivirus(&self) -> bool {
+        self.family == Family::Windows
+            && ["/Antivirus/", "-Windows Defender/"].iter().any(|log| self.finding.source.contains(log))
+    }
+
     /// An exploit went through, or worse.
     pub(crate) fn is_proof(&self) -> bool {
         self.proves() == Proves::Success || self.is_compromise()

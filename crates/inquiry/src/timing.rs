@@ -144,7 +144,7 @@ fn is_background_of_the_system(one: &Seen) -> bool {
         && !one.foreign
         && one.finding.rule != JOIN_RULE
         && one.finding.stage != Stage::Access
-        && matches!(one.family, Family::Windows | Family::RpsCmdlet)
+        && matches!(one.family, Family::Windows | Family::RpsCmdlet | Family::Registry)
         && one.finding.client.is_none()
         && one.finding.account.as_deref().is_none_or(is_no_person)
         && !one.finding.evidence.iter().any(|record| processes::names_one(&record.text))

@@ -113,10 +113,17 @@ fn unseen_outcomes(observations: &Observations, server: &str, campaign: &str, se
 
 /// Logs of this server, or of nobody knows which, of which nothing could be read.
 fn unread_logs(observations: &Observations, server: &str) -> Option<String> {
+    // No way in shows in a hive or a list of files.
     let is_log = |kind: Kind| {
         !matches!(
             kind,
-            Kind::Other | Kind::Container | Kind::WebFile | Kind::Executable | Kind::FileTable | Kind::FileList
+            Kind::RegistryHive
+                | Kind::WebFile
+                | Kind::Executable
+                | Kind::FileTable
+                | Kind::FileList
+                | Kind::Other
+                | Kind::Container
         )
     };
     let is_unread = |file: &&FileRecord| {

@@ -137,8 +137,11 @@ fn written_path(material: &Material<'_>, seen: &[&Seen], page: &str) -> Option<S
 /// cmdlet that had it written (export, reset of a virtual directory) comes a little before; what a collector noted is
 /// what the file said of itself.
 fn written(seen: &[&Seen], files: &[&FileSeen]) -> Option<(Utc, WrittenBasis)> {
-    let writes =
-        |one: &&&Seen| one.finding.stage == Stage::Foothold && !is_web_log(one.family) && one.family != Family::File;
+    let writes = |one: &&&Seen| {
+        let is_record = !is_web_log(one.family) && one.family != Family::File;
+        // Antivirus finds what was written before.
+        one.finding.stage == Stage::Foothold && is_record && !one.is_by_antivirus()
+    };
     let first = |exact: bool| {
         // Sysmon records the creation of files, at the time of the file system.
         let of_file = |one: &&&Seen| one.finding.source.contains("Sysmon") == exact;

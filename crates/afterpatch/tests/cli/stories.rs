@@ -408,3 +408,40 @@ fn no_answer_claims_safety() {
         }
     }
 }
+
+#[test]
+fn what_antivirus_deleted_and_what_stays_in_the_registry() {
+    let assessed = assessed(Scenario::LeftInRegistry);
+    let server = assessed.server("EXC01");
+    let kept: Vec<String> = list(&server["persistence"])
+        .iter()
+        .map(|one| format!("{} {}", word(&one["kind"]), word(&one["name"])))
+        .collect();
+    assert_eq!(kept, ["account support$", "event-trigger sethc.exe", r"scheduled-task \WinSync", "service WinUpd"]);
+    // Both pages are gone; that of Defender was never used, and when it was written nobody tells.
+    let shells = web_shells(server);
+    assert_eq!(shells[0]["path"], r"c:\inetpub\wwwroot\aspnet_client\k2mq7dvz.aspx");
+    assert_eq!(
+        (&shells[0]["present"], word(&shells[0]["written"]), &shells[0]["uses"]),
+        (&json!(false), "never", &json!(0))
+    );
+    assert_eq!((word(&shells[1]["path"]), &shells[1]["present"]), (OWA_SHELL, &json!(false)));
+    assert_eq!(to_the_second(&shells[1]["written"]), "2021-03-03T05:03:08");
+    // The times of keys put them into the chain of the intruder.
+    let chain = chain_of(server, INTRUDER);
+    let of_chain = words(&chain["stages"]["foothold"]);
+    for (rule, time) in [
+        ("exchange-host/registry-service-odd", "2021-03-03T05:11:55"),
+        ("exchange-host/registry-task-hidden", "2021-03-03T05:12:12"),
+        ("exchange-host/registry-logon-screen-debugger", "2021-03-03T05:12:32"),
+        ("exchange-host/account-hidden-name", "2021-03-03T05:12:41"),
+    ] {
+        let findings = assessed.findings();
+        let finding = findings.iter().find(|finding| finding["rule"] == rule).unwrap_or_else(|| panic!("no {rule}"));
+        assert_eq!((to_the_second(&finding["time"]), word(&finding["source"])), (time, "registry"), "{rule}");
+        assert!(of_chain.contains(&word(&finding["id"])), "{rule}");
+    }
+    let over = word(&server["answers"]["over"]["answer"]);
+    assert!(over.contains("A scanner or the mitigation tool of Microsoft was run"), "{over}");
+    assert!(word(&server["answers"]["foothold"]["answer"]).starts_with("Web shell "));
+}

@@ -4,15 +4,17 @@ use model::assessment::{Answer, Confidence, WebShell, WrittenBasis};
 use model::campaign::{Proves, Stage};
 use model::observation::{Belongs, FileState};
 
-use crate::answers::{NAMES_MAX, has_source, said, sureness};
+use crate::answers::{NAMES_MAX, said, sureness};
 use crate::case::Case;
+use crate::findings::Seen;
 use crate::wording::{count, list, name, when};
 
 /// The answer.
 pub(crate) fn answer(case: &Case<'_>) -> Answer {
     let left = case
         .having(|one| one.proves() == Proves::Persistence || (one.is_proof() && one.finding.stage == Stage::Foothold));
-    let mut sentences: Vec<String> = case.web_shells.iter().take(NAMES_MAX).map(web_shell).collect();
+    let mut sentences: Vec<String> =
+        case.web_shells.iter().take(NAMES_MAX).map(|shell| web_shell(case, shell)).collect();
     let hidden = case.web_shells.len().saturating_sub(NAMES_MAX);
     if hidden > 0 {
         sentences.push(format!("{} in the list of web shells.", count(hidden as u64, "more page")));
@@ -35,7 +37,7 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
     said(sentences.join("\n"), confidence, &left, unknown(case))
 }
 
-fn web_shell(shell: &WebShell) -> String {
+fn web_shell(case: &Case<'_>, shell: &WebShell) -> String {
     let possibly = if shell.written_basis == Some(WrittenBasis::CollectorList) { "possibly " } else { "" };
     let written = shell.written.map(|time| format!(", {possibly}written {}", when(time))).unwrap_or_default();
     let compiled = shell.compiled.map(|time| format!(", compiled {}", when(time))).unwrap_or_default();
@@ -57,7 +59,10 @@ fn web_shell(shell: &WebShell) -> String {
     };
     let clients = if shell.clients.is_empty() { String::new() } else { format!(", by {}", list(&shell.clients, 3)) };
     let is_recorded = matches!(shell.written_basis, Some(WrittenBasis::FileRecord | WrittenBasis::CommandRecord));
-    let kind = if shell.uses == 0 && !is_recorded { "Page to examine" } else { "Web shell" };
+    let by_antivirus =
+        |one: &Seen| one.is_by_antivirus() && one.is_compromise() && shell.findings.contains(&one.finding.id);
+    let is_known = shell.uses > 0 || is_recorded || case.seen.iter().any(by_antivirus);
+    let kind = if is_known { "Web shell" } else { "Page to examine" };
     format!("{kind} {}{written}{compiled}{used}{clients}{present} ({}).", name(&shell.path), list(&shell.findings, 3))
 }
 
@@ -84,9 +89,10 @@ fn unknown(case: &Case<'_>) -> Vec<String> {
             if by_name == 1 { "was" } else { "were" }
         ));
     }
-    if !has_source(case, "windows/") {
+    let is_event_log = |name: &str| name.starts_with("windows/") && !name.starts_with("windows/Antivirus/");
+    if !case.spoken.iter().any(|one| is_event_log(&one.name)) {
         unknown.push(
-            r"services, tasks and accounts: collect %SystemRoot%\System32\winevt\Logs (Security, System, MSExchange Management) and C:\Windows\System32\Tasks"
+            r"services, tasks and accounts: collect %SystemRoot%\System32\winevt\Logs (Security, System, MSExchange Management), C:\Windows\System32\Tasks and the hives SYSTEM, SOFTWARE and SAM of C:\Windows\System32\config"
                 .to_owned(),
         );
     }

@@ -38,6 +38,10 @@ pub(crate) fn answer(case: &Case<'_>) -> Answer {
         }
         (_, false, None) => "No intrusion is proven that could be over, and no time of a fix is known.".to_owned(),
     }];
+    let runs: Vec<&str> = case.having(is_run_of_scanner).iter().map(|one| one.id()).collect();
+    if !runs.is_empty() {
+        sentences.push(format!("A scanner or the mitigation tool of Microsoft was run ({}).", list(&runs, NAMES_MAX)));
+    }
     if !items.is_empty() {
         sentences.push(format!("Open: {}.", items.join("; ")));
     }
@@ -83,6 +87,11 @@ pub(crate) fn open_items(case: &Case<'_>) -> Vec<String> {
     items
 }
 
+/// Somebody cleaned up: what of it, the finding says.
+fn is_run_of_scanner(one: &Seen) -> bool {
+    one.finding.rule.ends_with("/antivirus-run") || one.finding.rule.ends_with("/registry-mitigation-ran")
+}
+
 fn unknown(case: &Case<'_>, inside: bool) -> Vec<String> {
     let mut unknown = Vec::new();
     if let Some(evidence) = &case.evidence {
@@ -97,6 +106,8 @@ fn unknown(case: &Case<'_>, inside: bool) -> Vec<String> {
              account and krbtgt; validationKey and decryptionKey in web.config against a copy from before"
                 .to_owned(),
         );
+    }
+    if inside && !case.seen.iter().any(is_run_of_scanner) {
         unknown.push(
             r"whether a scan was run and what it removed: %SystemRoot%\Debug\msert.log and the Defender operational log"
                 .to_owned(),
