@@ -316,7 +316,7 @@ fn hives_and_logs_of_antivirus_lie_where_they_belong() {
     let tree = tree(Scenario::LeftInRegistry);
     for hive in ["SYSTEM", "SOFTWARE", "SAM"] {
         let bytes = &tree[&format!("EXC01/C/Windows/System32/config/{hive}")];
-        assert!(bytes.starts_with(b"regf") && bytes.len() % 4_096 == 0, "{hive}");
+        assert!(bytes.starts_with(b"regf") && bytes.len().is_multiple_of(4_096), "{hive}");
         // The check sum over the first block, as Windows tests it.
         let words = bytes[..512].chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap()));
         assert_eq!(words.fold(0, |sum, word| sum ^ word), 0, "{hive}");

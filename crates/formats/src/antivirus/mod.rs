@@ -9,7 +9,7 @@
 //! Each stamped line of Defender is an event; of a run its begin, its end and every thing found. Other lines are what belongs
 //! to them and count as headers. Events carry the numbers and names that Defender uses in the event log (1000 a scan begins,
 //! 1001 it ends, 1116 found, 1117 acted upon, 0 anything else), with `Threat Name`, `Path`, `Resource`, `Action Name`.
-//! A time without a zone is no time here: it stands in `WrittenTime` as it was written.
+//! What is found is shown with the lines above it that name the threat. A time without a zone is no time here: it stands in `WrittenTime` as it was written.
 //!
 //! Sources: artefacts.help, "Windows Defender support logs"; Microsoft, "Remove specific prevalent malware with MSRT"
 //! (KB890830); microsoft/CSS-Exchange, EOMT.ps1.
@@ -17,7 +17,7 @@
 mod protection;
 mod run;
 
-use model::{Raw, Reject, RejectReason, Render, Sink, Utc, WindowsEvent};
+use model::{Raw, Reject, RejectReason, Sink, Utc, WindowsEvent};
 
 use crate::block::{Block, Lines, lines};
 
@@ -45,8 +45,8 @@ struct Said {
     event_id: u32,
     time: Option<Utc>,
     fields: Vec<(&'static str, String)>,
-    /// The line alone does not say it: it is shown with what stands before it.
-    is_gathered: bool,
+    /// What a person is shown where the line alone does not say it: the lines that do, as they stand in the log.
+    shown: Option<Vec<u8>>,
 }
 
 impl Said {
@@ -55,14 +55,6 @@ impl Said {
             let end = (0..=FIELD_BYTES_MAX.min(value.len())).rev().find(|end| value.is_char_boundary(*end));
             self.fields.push((name, value.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()));
         }
-    }
-}
-
-impl Render for Said {
-    fn render(&self) -> Vec<u8> {
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let fields = self.fields.iter().map(|(name, value)| format!("{}:{}", quoted(name), quoted(value)));
-        format!("{{{}}}", fields.collect::<Vec<_>>().join(",")).into_bytes()
     }
 }
 
@@ -87,8 +79,8 @@ pub fn read(block: &Block<'_>, header: &mut Header, sink: &mut dyn Sink) -> Line
     count
 }
 
-fn line_is(line: &[u8], header: &mut Header) -> Result<LineIs, RejectReason> {
-    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
+fn line_is(raw: &[u8], header: &mut Header) -> Result<LineIs, RejectReason> {
+    let line = raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw).trim_ascii();
     if line.is_empty() {
         return Ok(LineIs::Blank);
     }
@@ -100,7 +92,7 @@ fn line_is(line: &[u8], header: &mut Header) -> Result<LineIs, RejectReason> {
     }
     match protection::read(line)? {
         Some(said) => Ok(LineIs::Event(said)),
-        None => Ok(header.take(&String::from_utf8_lossy(line)).map_or(LineIs::Header, LineIs::Event)),
+        None => Ok(header.take(&String::from_utf8_lossy(line), raw).map_or(LineIs::Header, LineIs::Event)),
     }
 }
 
@@ -122,7 +114,7 @@ fn hand_on(said: &Said, (record, offset): (u64, u64), line: &[u8], sink: &mut dy
         level: None,
         computer: "".into(),
         fields: said.fields.iter().map(|(name, value)| ((*name).into(), value.as_str().into())).collect(),
-        raw: if said.is_gathered { Raw::Rendered(said) } else { Raw::Text(line) },
+        raw: Raw::Text(said.shown.as_deref().unwrap_or(line)),
     });
 }
 

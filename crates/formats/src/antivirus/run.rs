@@ -44,6 +44,8 @@ pub struct Header {
     action: String,
     result: String,
     found_any: bool,
+    /// The lines that name the threat and what was done, as they stand in the log.
+    said: Vec<u8>,
 }
 
 /// The first line of a run?
@@ -61,7 +63,7 @@ impl Header {
     }
 
     /// Takes a line, and gives what it says where that is an event.
-    pub(super) fn take(&mut self, line: &str) -> Option<Said> {
+    pub(super) fn take(&mut self, line: &str, raw: &[u8]) -> Option<Said> {
         if begins(line) {
             let channel = match () {
                 () if line.starts_with(MITIGATION) => "Antivirus/EOMT",
@@ -82,16 +84,16 @@ impl Header {
         if let Some(time) = [SCANNER, REMOVAL_TOOL].iter().find_map(|tool| line.strip_prefix(tool)) {
             let time = clock(time.trim_start().strip_prefix("Finished On ")?);
             self.threat.clear();
-            let mut said = Said { channel, event_id: 1001, is_gathered: true, ..Said::default() };
+            let mut said = Said { channel, event_id: 1001, ..Said::default() };
             said.add("Outcome", if self.found_any { "threats found" } else { "nothing found" });
             said.add("WrittenTime", &time);
             said.add("Started", &self.started);
             return Some(said);
         }
-        self.take_of_threat(line)
+        self.take_of_threat(line, raw)
     }
 
-    fn take_of_threat(&mut self, line: &str) -> Option<Said> {
+    fn take_of_threat(&mut self, line: &str, raw: &[u8]) -> Option<Said> {
         let lower = line.get(..16).unwrap_or_default().to_ascii_lowercase();
         if lower == "threat detected:" {
             let named = line.get(16..).unwrap_or_default().trim();
@@ -100,11 +102,14 @@ impl Header {
             self.status = word(status.strip_prefix("and ").unwrap_or(status).trim_end_matches(['!', '.']));
             (self.action, self.result) = (String::new(), String::new());
             self.found_any = true;
+            self.said.clear();
+            self.remember(raw);
             return None;
         }
         if let Some(action) = line.strip_prefix("Action: ").filter(|_| !self.threat.is_empty()) {
             let (action, result) = action.split_once(", Result: ").unwrap_or((action, ""));
             (self.action, self.result) = (word(action), word(result));
+            self.remember(raw);
             return None;
         }
         if line.starts_with("Results Summary") {
@@ -124,13 +129,22 @@ impl Header {
             said.add("Action Name", &self.action);
             said.add("Result", &self.result);
             said.add("Status", &self.status);
+            said.shown = Some([&self.said, raw].concat());
             said
         })
     }
 
+    /// Keeps a line to be shown with what follows it.
+    fn remember(&mut self, raw: &[u8]) {
+        if self.said.len().saturating_add(raw.len()) < 2 * WORD_BYTES_MAX {
+            self.said.extend_from_slice(raw);
+            self.said.push(b'\n');
+        }
+    }
+
     fn event(&self, event_id: u32) -> Said {
         let channel = self.channel.unwrap_or_default();
-        let mut said = Said { channel, event_id, is_gathered: true, ..Said::default() };
+        let mut said = Said { channel, event_id, ..Said::default() };
         said.add("WrittenTime", &self.started);
         said
     }

@@ -12,7 +12,7 @@ use super::value::Value;
 /// Bytes before the first bin.
 pub const BASE_BLOCK_BYTES: usize = 4_096;
 /// Keys that are looked at in one hive. Of a genuine SOFTWARE hive what is asked for takes about 20,000.
-const KEYS_MAX: u32 = 500_000;
+const KEYS_MAX: u32 = 200_000;
 /// Keys below one key. `Services` has about 800; a hostile list can claim what it likes.
 const SUBKEYS_MAX: usize = 65_536;
 /// Values of one key.

@@ -223,7 +223,7 @@ fn sizes_that_lie_and_flipped_bytes_are_survived() {
     let hives = [write(&system(), "SYSTEM"), write(&sam(), "SAM"), write(&tasks(), "SOFTWARE")];
     let mut random = Random(0x2545_F491_4F6C_DD1D);
     let mut still_told = 0;
-    for _ in 0..4_000 {
+    for _ in 0..1_500 {
         let mut hive = hives[random.below(3)].clone();
         for _ in 0..=random.below(6) {
             let at = random.below(hive.len() / 4) * 4;
@@ -235,5 +235,5 @@ fn sizes_that_lie_and_flipped_bytes_are_survived() {
         }
         still_told += usize::from(!read(&hive, "").elements.is_empty());
     }
-    assert!(still_told > 1_000, "{still_told}");
+    assert!(still_told > 400, "{still_told}");
 }
