@@ -3,10 +3,10 @@
 
 use std::fmt::Write as _;
 
+use model::Utc;
 use model::file::Kind;
 use model::listing::{ListedFile, TimeBasis};
 use model::observation::{FileState, Trace};
-use model::Utc;
 
 use super::files::FileContent;
 
