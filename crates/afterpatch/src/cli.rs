@@ -1,6 +1,7 @@
 //! The command line. No other module sees it raw: each verb gets its options as a struct.
 
 mod hunt;
+mod inspect;
 mod packs;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use model::assessment::Verdict;
 use crate::exit::{Exit, Failure};
 
 pub use hunt::{HuntFormat, HuntOptions};
+pub use inspect::{InspectFormat, InspectOptions};
 pub use packs::{
     CheckOptions, ExplainOptions, ImportOptions, KeygenOptions, ListOptions, Listing, PackOptions, PackOptionsOfFile,
     PacksOptions, PacksVerb, PasswordOptions, ShowOptions, SignOptions, TestOptions, VerifyOptions,
@@ -50,6 +52,7 @@ pub struct ConsoleOptions {
 pub enum Verb {
     Assess(AssessOptions),
     Hunt(HuntOptions),
+    Inspect(InspectOptions),
     Advise(AdviseOptions),
     Explain(ExplainOptions),
     Packs(PacksOptions),

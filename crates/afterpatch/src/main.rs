@@ -12,6 +12,7 @@ mod demo;
 mod exit;
 mod explain;
 mod hunt;
+mod inspect;
 mod manual;
 mod packs;
 mod page;
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match arguments.verb {
         cli::Verb::Assess(options) => assess::run(&options, &console),
         cli::Verb::Hunt(options) => hunt::run(&options, &console),
+        cli::Verb::Inspect(options) => inspect::run(&options, &console),
         cli::Verb::Advise(options) => advise::run(&options, &console),
         cli::Verb::Explain(options) => explain::run(&options, &console),
         cli::Verb::Packs(options) => packs::run(&options, &console),

@@ -9,7 +9,8 @@ use crate::program::{afterpatch, afterpatch_with, assess_with, text};
 use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
-const VERBS: [(&str, &[&str]); 17] = [
+const VERBS: [(&str, &[&str]); 18] = [
+    ("inspect", &["PAGE", "--all", "--format", "--threads", "--quiet", "-q", "--no-color"]),
     (
         "assess",
         &[

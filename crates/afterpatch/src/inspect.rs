@@ -1,0 +1,179 @@
+//! `afterpatch inspect`: what pages do, from their code alone, for whoever has one page and a minute.
+
+use std::io::Read as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use evidence::{Input, Inventory, kind};
+use model::file::Outcome;
+use model::page::{Judgement, Reading};
+use serde::Serialize;
+
+use crate::assess::{interrupt, page as pages_of};
+use crate::cli::{InspectFormat, InspectOptions};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::page::Page;
+
+/// Ways and layers of one page that are shown on a screen.
+const SHOWN_MAX: usize = 4;
+/// Pages that are shown on a screen in full.
+const PAGES_MAX: usize = 200;
+
+/// A page and what its code says.
+#[derive(Debug, Serialize)]
+struct Inspected {
+    path: String,
+    sha256: Option<String>,
+    #[serde(flatten)]
+    reading: Reading,
+}
+
+/// All that was looked at.
+#[derive(Debug, Default)]
+struct Counts {
+    pages: usize,
+    shells: usize,
+    looks: usize,
+    others: usize,
+    unread: Vec<String>,
+}
+
+/// Runs the verb.
+pub fn run(options: &InspectOptions, console: &Console) -> Result<Exit, Failure> {
+    let inventory =
+        Inventory::walk(&options.pages).map_err(|error| Failure::new(Exit::Nothing, error.to_string()))?;
+    interrupt::listen();
+    let threads =
+        options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let read = read_all(&inventory, threads);
+    let mut counts = Counts::default();
+    let mut shown = Vec::new();
+    for (input, read) in inventory.inputs.iter().zip(read) {
+        match read {
+            Some(Ok(Some(inspected))) => {
+                counts.pages += 1;
+                counts.shells += usize::from(inspected.reading.judgement == Judgement::Shell);
+                counts.looks += usize::from(inspected.reading.judgement == Judgement::Look);
+                if options.all || inspected.reading.judgement > Judgement::Nothing {
+                    shown.push(inspected);
+                }
+            }
+            Some(Ok(None)) => counts.others += 1,
+            Some(Err(why)) => counts.unread.push(format!("{}: {}", input.path, words(&why))),
+            None => {}
+        }
+    }
+    match options.format {
+        InspectFormat::Human => console.result(&screen(&shown, &counts, console.width())),
+        InspectFormat::Jsonl => shown.iter().for_each(|one| console.result(&line(one))),
+    }
+    for unread in &counts.unread {
+        console.say(&format!("not read: {}", report::hostile::ForTerminal(unread)));
+    }
+    match &counts {
+        _ if interrupt::came() => Ok(Exit::Interrupted),
+        Counts { pages: 0, .. } => Err(Failure::new(Exit::Nothing, "no page was readable here")
+            .hint("pages end in .aspx, .ashx, .asmx, .asp and the like, or hold `<%`")),
+        Counts { shells: 0, .. } => Ok(Exit::Done),
+        _ => Ok(Exit::Found),
+    }
+}
+
+type Read = Result<Option<Inspected>, Outcome>;
+
+/// Reads all inputs on so many threads; what is handed back is in their order, `None` where the run was interrupted.
+fn read_all(inventory: &Inventory, threads: usize) -> Vec<Option<Read>> {
+    let next = AtomicUsize::new(0);
+    let found: Mutex<Vec<Option<Read>>> =
+        Mutex::new(std::iter::repeat_with(|| None).take(inventory.inputs.len()).collect());
+    let work = || {
+        while let Some((at, input)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, inventory.inputs.get(at)?)))
+        {
+            if interrupt::came() {
+                return;
+            }
+            let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(inventory, input)));
+            let read = read.unwrap_or_else(|_| Err(Outcome::Unreadable("lost to a fault of the reader".into())));
+            if let Some(slot) = found.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
+                *slot = Some(read);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let thread = std::thread::Builder::new().stack_size(pages::STACK_BYTES);
+            thread.spawn_scoped(scope, work).expect("the system starts a thread");
+        }
+    });
+    found.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads one input. `None`: it is no page.
+fn read(inventory: &Inventory, input: &Input) -> Read {
+    let opened = inventory.open(input)?;
+    let mut stream = opened.stream;
+    let mut bytes = Vec::new();
+    let failed = |error: std::io::Error| Outcome::Unreadable(error.kind().to_string());
+    (&mut stream).take(pages::PAGE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let name = opened.inside.as_deref().unwrap_or(&input.place.on_server);
+    let head = bytes.get(..kind::HEAD_BYTES).unwrap_or(&bytes);
+    let Some(reading) = pages_of::by_itself(kind::kind(head, name), name, &bytes) else { return Ok(None) };
+    let whole = bytes.len() <= pages::PAGE_BYTES_MAX;
+    Ok(Some(Inspected { path: input.path.clone(), sha256: stream.finish(true).sha256.filter(|_| whole), reading }))
+}
+
+fn words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Unreadable(why) => why.clone(),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+fn line(inspected: &Inspected) -> String {
+    serde_json::to_string(inspected).expect("a reading is plain data") + "\n"
+}
+
+fn screen(shown: &[Inspected], counts: &Counts, width: usize) -> String {
+    let mut page = Page::new(width);
+    for one in shown.iter().take(PAGES_MAX) {
+        tell(one, &mut page);
+    }
+    if shown.len() > PAGES_MAX {
+        page.paragraph(&format!("{} more are in --format jsonl.", shown.len() - PAGES_MAX));
+    }
+    page.heading("Inspected");
+    page.paragraph(&format!(
+        "{} pages: {} web shells by their code, {} to look at; {} other files passed over.",
+        counts.pages, counts.shells, counts.looks, counts.others
+    ));
+    page.into_text()
+}
+
+fn tell(one: &Inspected, page: &mut Page) {
+    let word = match one.reading.judgement {
+        Judgement::Shell => "Web shell",
+        Judgement::Look => "Look at it",
+        Judgement::Nothing => "Nothing found",
+    };
+    page.heading(&format!("{word}: {}", one.path));
+    page.paragraph(&one.reading.because);
+    page.field("SHA-256", one.sha256.as_deref().unwrap_or_default());
+    for flow in one.reading.flows.iter().take(SHOWN_MAX) {
+        page.item(&format!("{} → {}", flow.source, flow.sink));
+        for step in &flow.steps {
+            let layer = if step.layer > 0 { format!("code {}, ", step.layer) } else { String::new() };
+            page.indented(&format!("{layer}line {}: {}", step.line, step.text));
+        }
+    }
+    let hidden = one.reading.flows.len().saturating_sub(SHOWN_MAX);
+    if hidden > 0 {
+        page.item(&format!("and {hidden} more ways"));
+    }
+    for layer in one.reading.layers.iter().take(SHOWN_MAX) {
+        page.item(&format!("code {} in disguise, run by {} in line {}:", layer.number, layer.by, layer.line));
+        layer.text.lines().take(12).for_each(|line| page.indented(line));
+    }
+    page.list("Not all of it was followed", &one.reading.cut_off);
+}
