@@ -41,8 +41,7 @@ struct Counts {
 
 /// Runs the verb.
 pub fn run(options: &InspectOptions, console: &Console) -> Result<Exit, Failure> {
-    let inventory =
-        Inventory::walk(&options.pages).map_err(|error| Failure::new(Exit::Nothing, error.to_string()))?;
+    let inventory = Inventory::walk(&options.pages).map_err(|error| Failure::new(Exit::Nothing, error.to_string()))?;
     interrupt::listen();
     let threads =
         options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);

@@ -6,7 +6,11 @@ fn main() {
             let Ok(path) = line else { continue };
             let Ok(bytes) = std::fs::read(&path) else { continue };
             let began = std::time::Instant::now();
-            let reading = pages::read(&bytes, &path);
+            let reading = std::panic::catch_unwind(|| pages::read(&bytes, &path));
+            let Ok(reading) = reading else {
+                println!("PANIC\t{path}\t{}ms\t\t\t", began.elapsed().as_millis());
+                continue;
+            };
             println!(
                 "{}\t{}\t{}ms\t{:?}\t{}\t{}",
                 reading.judgement.word(),

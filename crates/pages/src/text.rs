@@ -80,7 +80,8 @@ fn in_seven_bits(text: &str) -> Cow<'_, str> {
             }
             _ => {
                 plain.push('+');
-                rest = after;
+                plain.push_str(coded);
+                rest = behind;
             }
         }
     }

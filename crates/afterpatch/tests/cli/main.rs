@@ -20,6 +20,7 @@ mod hunt;
 mod logs;
 mod missing_artefacts;
 mod packs;
+mod pages;
 mod program;
 mod real_evidence;
 mod same_bytes;

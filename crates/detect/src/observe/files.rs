@@ -127,7 +127,8 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
     let is_told = file.listed.is_none_or(|listed| listed.times.basis == TimeBasis::FileTable);
     server.web_folders = is_page && is_told && place.url.is_some();
     let trace = trace(path, name, file);
-    if is_page || trace.is_some() || file.listed.is_some() {
+    let reading = file.page.filter(|page| page.judgement > Judgement::Nothing).map(kept);
+    if is_page || trace.is_some() || file.listed.is_some() || reading.is_some() {
         server.files.push(FileSeen {
             file: facts.file,
             path: path.to_owned(),
@@ -138,7 +139,7 @@ pub fn observe_file(plan: &Plan, facts: &FileFacts, file: &FileContent<'_>) -> F
             state: state(file),
             times: file.listed.map(|listed| listed.times),
             trace,
-            reading: file.page.filter(|page| page.judgement > Judgement::Nothing).map(kept),
+            reading,
         });
     }
     if file.kind == Kind::Executable && name == "exsetup.exe" {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::token::{At, Placed, Token};
-use super::tree::{Expression, Kind, Name, Program};
+use super::tree::{Name, Program};
 
 /// Parentheses, blocks and operators inside each other. Genuine code stays below thirty.
 const DEPTH_MAX: u32 = 120;
@@ -32,6 +32,18 @@ pub(crate) struct Cursor {
 impl Cursor {
     pub fn new(tokens: Vec<Placed>, layer: u16) -> Self {
         Self { tokens, next: 0, depth: 0, layer, parsed: Parsed::default(), classes: Vec::new() }
+    }
+
+    /// Tokens of code that stands inside other code, so many levels deep.
+    pub fn within(tokens: Vec<Placed>, layer: u16, depth: u32) -> Self {
+        Self { depth, ..Self::new(tokens, layer) }
+    }
+
+    /// Levels for code in a text of code: a text in a text in a text is read again each time.
+    pub fn depth_in_text(&self) -> Option<u32> {
+        const TEXT_LEVELS: u32 = 16;
+        let depth = self.depth.saturating_add(DEPTH_MAX / TEXT_LEVELS);
+        (depth < DEPTH_MAX).then_some(depth)
     }
 
     pub fn peek(&self) -> Option<&Token> {
@@ -132,15 +144,18 @@ impl Cursor {
         self.depth -= 1;
     }
 
-    pub fn expression(&self, kind: Kind, at: At) -> Expression {
-        Expression { kind, at }
-    }
-
     /// Skips what is in parentheses of any kind, the cursor standing on the opening one; without nesting calls.
     pub fn skip_enclosed(&mut self) {
+        self.skip_enclosed_within(usize::MAX);
+    }
+
+    /// The same over so many tokens at most.
+    pub fn skip_enclosed_within(&mut self, tokens_max: usize) {
         let mut open = 0_usize;
-        while let Some(token) = self.take() {
-            match token {
+        for _ in 0..tokens_max {
+            let Some(placed) = self.tokens.get(self.next) else { return };
+            self.next += 1;
+            match placed.token {
                 Token::Sign("(" | "[" | "{") => open += 1,
                 Token::Sign(")" | "]" | "}") => open = open.saturating_sub(1),
                 _ => {}

@@ -10,7 +10,13 @@ use crate::code::tree::{Expression, Function, Name};
 /// Collections in which a page keeps something for later requests, or for later on.
 const STORES: &[&str] = &["session", "application", "viewstate", "cache", "items", "contents"];
 
-impl Follower<'_> {
+/// Methods that put what they read into what they are handed.
+const READERS: &[&str] = &["read", "receive", "readasync", "blockcopy", "copy", "readexactly", "receivefrom", "beginread"];
+
+/// Variables of the server that are the path of the page itself.
+const OWN_PATHS: &[&str] = &["script_name", "path_translated", "url", "path_info"];
+
+impl Follower {
     /// `value.name(arguments)`
     pub(super) fn method(&mut self, value: &Value, name: &Name, arguments: &[Expression], at: At) -> Value {
         if let Known::Path(path) = &value.known
@@ -53,9 +59,9 @@ impl Follower<'_> {
                 self.call(&function.clone(), arguments.get(skip..).unwrap_or_default().to_vec())
             }
             _ => {
-                if let Some(result) =
-                    self.sink(value.class().unwrap_or_default().to_owned().as_str(), name, Some(value), arguments)
-                {
+                // A method of something unknown is no function of the language.
+                let class = value.class().filter(|class| !class.is_empty()).unwrap_or("?").to_owned();
+                if let Some(result) = self.sink(&class, name, Some(value), arguments) {
                     return result;
                 }
                 if let Some(result) = self.data_method(value, name, arguments) {
@@ -124,7 +130,15 @@ impl Follower<'_> {
         if matches!(last, "mappath" | "saveas" | "validateinput" | "abort") {
             return None;
         }
+        if let Some(variable) = arguments.first().and_then(Value::as_text).filter(|_| last == "servervariables")
+            && OWN_PATHS.contains(&&*variable.to_ascii_lowercase())
+        {
+            return Some(Value::known(Known::OwnPage));
+        }
         let trail = self.source(path, arguments.first())?;
+        if READERS.contains(&last) {
+            fill(arguments, &trail);
+        }
         let is_file = trail.source.is_upload;
         let class = is_file.then(|| Rc::from("httppostedfile"));
         let control = if rest.starts_with("servervariables") { Control::Part } else { Control::Whole };
@@ -154,6 +168,11 @@ impl Follower<'_> {
 
     /// `value.name`
     pub(super) fn member(&mut self, value: &Value, name: &Name) -> Value {
+        // Whatever a page calls it: what has a request is the page, its context or a handler's.
+        let is_request = matches!(&**name, "request" | "_request");
+        if is_request && !value.as_object().is_some_and(|object| object.member(name).is_some()) {
+            return Value::path("request");
+        }
         match &value.known {
             Known::Path(path) => {
                 if matches!(&**path, "this" | "page" | "me" | "base") {
@@ -203,8 +222,10 @@ impl Follower<'_> {
             if matches!(last, "readyresponse" | "physicalapplicationpath") {
                 return Value::known(Known::WebFolder);
             }
-        } else if matches!(last, "physicalapplicationpath" | "physicalpath") {
+        } else if last == "physicalapplicationpath" {
             return Value::known(Known::WebFolder);
+        } else if matches!(last, "physicalpath" | "filepath" | "currentexecutionfilepath") {
+            return Value::known(Known::OwnPage);
         }
         if holder == "currentdomain" && last == "basedirectory" {
             return Value::known(Known::WebFolder);
@@ -227,7 +248,7 @@ impl Follower<'_> {
             "directoryname" | "fullname" | "directory" | "parent" | "root" | "path" | "name" | "parentfolder"
         );
         if let Some(path) = super::sinks::path_of(value)
-            .filter(|path| of_path && (path.control > Control::None || matches!(path.known, Known::WebFolder)))
+            .filter(|path| of_path && (path.control > Control::None || matches!(path.known, Known::WebFolder | Known::OwnPage)))
         {
             return path;
         }
@@ -338,7 +359,16 @@ impl Follower<'_> {
                 }
             }
             _ => match super::data::element(value, first) {
-                Some(element) => Value { trail: stronger(element.trail, value.trail.clone()), ..element },
+                Some(element) => {
+                    // What was set somewhere in the list may be what stands here.
+                    let is_unset = matches!(element.known, Known::Null)
+                        || matches!(&element.known, Known::Number(number) if *number == 0.0);
+                    let trail = if is_unset { value.deep_trail() } else { value.trail.clone() };
+                    match trail {
+                        Some(trail) if is_unset => Value::sent(Some(trail), Control::Whole),
+                        trail => Value { trail: stronger(element.trail, trail), ..element },
+                    }
+                }
                 None => Value { class: value.class.clone(), ..Value::sent(value.deep_trail(), value.control) },
             },
         }
@@ -420,14 +450,10 @@ impl Follower<'_> {
             object.absorb(arguments.iter().find_map(Value::deep_trail));
         }
         // What is read goes into the buffer that was handed over.
-        if matches!(method, "read" | "receive" | "readasync" | "blockcopy" | "copy")
+        if READERS.contains(&method)
             && let Some(trail) = &trail
         {
-            for argument in arguments {
-                if let Known::List(list) = &argument.known {
-                    list.borrow_mut().push(Value::sent(Some(trail.clone()), Control::Whole));
-                }
-            }
+            fill(arguments, trail);
         }
         let control = match (receiver, arguments.first()) {
             (Some(receiver), _) if receiver.control > Control::None => receiver.control,
@@ -445,6 +471,19 @@ impl Follower<'_> {
     pub(super) fn is_page_class(&self, class: &str) -> bool {
         let short = class.rsplit('.').next().unwrap_or(class);
         self.classes.contains(short)
+    }
+}
+
+/// What is read goes into the lists that were handed over.
+pub(super) fn fill(arguments: &[Value], trail: &Rc<super::value::Trail>) {
+    for argument in arguments {
+        if let Known::List(list) = &argument.known {
+            let mut list = list.borrow_mut();
+            let is_filled = list.last().is_some_and(|last| last.trail.is_some());
+            if !is_filled {
+                list.push(Value::sent(Some(trail.clone()), Control::Whole));
+            }
+        }
     }
 }
 

@@ -11,11 +11,24 @@ use crate::code::tree::{Expression, Kind, Link, Name, Operator, StepValue};
 /// Text that is built up here. Longer is not known any more.
 pub(super) const TEXT_BYTES_MAX: usize = 4 << 20;
 
-impl Follower<'_> {
+impl Follower {
     pub(super) fn evaluate(&mut self, expression: &Expression) -> Value {
-        if !self.spend(1) {
-            return Value::default();
+        match &expression.kind {
+            _ if !self.spend(1) => Value::default(),
+            // What holds nothing needs no depth.
+            Kind::Text(text) => Value::known(Known::Text(text.clone())),
+            Kind::Number(number) => Value::number(*number),
+            Kind::Name(name) if self.state.get(name).is_some() => self.state.get(name).cloned().unwrap_or_default(),
+            _ if !self.enter() => Value::default(),
+            _ => {
+                let value = self.evaluate_inside(expression);
+                self.leave();
+                value
+            }
         }
+    }
+
+    fn evaluate_inside(&mut self, expression: &Expression) -> Value {
         match &expression.kind {
             Kind::Text(text) => Value::known(Known::Text(text.clone())),
             Kind::Number(number) => Value::number(*number),
@@ -232,7 +245,7 @@ impl Follower<'_> {
                 text.push_str(&right);
                 Known::Text(text.into())
             }
-            _ if matches!(left.known, Known::WebFolder) && trail.is_none() => Known::WebFolder,
+            _ if matches!(left.known, Known::WebFolder | Known::OwnPage) && trail.is_none() => Known::WebFolder,
             _ => Known::Nothing,
         };
         Value { known, trail, control, class: None }
@@ -349,7 +362,7 @@ fn joined_control(left: &Value, right: &Value) -> Control {
         return Control::None;
     }
     // What follows the folder of the page or the site is any file there.
-    if matches!(left.known, Known::WebFolder) { Control::Web } else { Control::Part }
+    if matches!(left.known, Known::WebFolder | Known::OwnPage) { Control::Web } else { Control::Part }
 }
 
 /// Whether two values are the same, where that is known.

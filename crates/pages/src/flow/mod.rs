@@ -33,6 +33,8 @@ use crate::markup::{Markup, Piece, PieceKind};
 const STEPS_MAX: u64 = 2_000_000;
 /// Ways that are told of one page.
 const FLOWS_MAX: usize = 64;
+/// Expressions, statements, calls and layers inside each other. What stands in [`crate::STACK_BYTES`] is measured.
+const DEPTH_MAX: u32 = 1_000;
 /// Layers of disguise.
 const LAYERS_MAX: usize = 40;
 /// Letters of a layer that are shown.
@@ -101,7 +103,7 @@ pub(crate) struct Followed {
 }
 
 /// The page while it is followed.
-pub(crate) struct Follower<'p> {
+pub(crate) struct Follower {
     state: State,
     functions: HashMap<Name, Vec<Rc<Function>>>,
     classes: HashSet<String>,
@@ -115,6 +117,9 @@ pub(crate) struct Follower<'p> {
     /// Functions without a name that were met, and may be called by events.
     nested: Vec<Rc<Function>>,
     called: HashSet<At>,
+    /// Functions that are being run, and how often each was with something that is not known.
+    running: Vec<At>,
+    runs: HashMap<At, u32>,
     glanced: HashSet<At>,
     /// What functions gave back, by what they were given, and how often they were run with it.
     results: HashMap<(At, u64), (Value, u32)>,
@@ -122,13 +127,18 @@ pub(crate) struct Follower<'p> {
     is_service: bool,
     at: At,
     steps: u64,
+    /// Expressions and statements inside each other that are being run.
+    depth: u32,
+    /// Loops inside each other whose end is not known.
+    unknown_loops: usize,
+    /// Ways out of loops and functions that may have been taken.
+    ways_out: u64,
     /// Texts of the layers; the page itself first.
     texts: Vec<String>,
     flows: Vec<(Flow, Vec<At>)>,
     layers: Vec<Layer>,
     facts: Facts,
     cut_off: BTreeSet<String>,
-    page: std::marker::PhantomData<&'p ()>,
 }
 
 /// Follows the values of a page whose text is `text`.
@@ -147,7 +157,7 @@ pub(crate) fn follow(text: &str, markup: &Markup<'_>) -> Followed {
     follower.finish()
 }
 
-impl Follower<'_> {
+impl Follower {
     fn new(text: &str, markup: &Markup<'_>) -> Self {
         let mut state = State::default();
         for (name, class) in &markup.objects {
@@ -165,18 +175,22 @@ impl Follower<'_> {
             by_reference: Vec::new(),
             nested: Vec::new(),
             called: HashSet::new(),
+            running: Vec::new(),
+            runs: HashMap::new(),
             glanced: HashSet::new(),
             results: HashMap::new(),
             language: Language::CSharp,
             is_service: markup.is_service,
             at: At::default(),
             steps: STEPS_MAX,
+            depth: 0,
+            unknown_loops: 0,
+            ways_out: 0,
             texts: vec![text.to_owned()],
             flows: Vec::new(),
             layers: Vec::new(),
             facts: Facts::default(),
             cut_off: BTreeSet::new(),
-            page: std::marker::PhantomData,
         }
     }
 
@@ -189,6 +203,20 @@ impl Follower<'_> {
         }
         self.steps -= steps;
         true
+    }
+
+    /// Goes a level deeper, unless it is deep enough. Whoever got `true` calls [`Self::leave`].
+    fn enter(&mut self) -> bool {
+        let fits = self.depth < DEPTH_MAX;
+        self.depth += u32::from(fits);
+        if !fits {
+            self.cut_off("code nested deeper than is followed");
+        }
+        fits
+    }
+
+    fn leave(&mut self) {
+        self.depth -= 1;
     }
 
     fn cut_off(&mut self, what: &str) {
@@ -287,7 +315,14 @@ impl Follower<'_> {
     }
 
     /// Runs code that the page made, in place.
-    fn run_layer_value(&mut self, text: &str, by: &str) -> Value {
+    fn run_layer_value(&mut self, text: &str, by: &str, language: Language) -> Value {
+        let before = std::mem::replace(&mut self.language, language);
+        let value = self.run_layer_inside(text, by);
+        self.language = before;
+        value
+    }
+
+    fn run_layer_inside(&mut self, text: &str, by: &str) -> Value {
         self.run_layer(text, by, self.language);
         // What an expression is, its evaluation gives.
         let pieces = [Piece { kind: PieceKind::Shown, text, line: 1, language: self.language }];

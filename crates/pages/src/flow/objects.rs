@@ -40,7 +40,7 @@ pub(super) fn com_class(text: &str) -> Name {
     Rc::from(if name.is_empty() { bare } else { name })
 }
 
-impl Follower<'_> {
+impl Follower {
     /// Objects that are made by a function that is given their name.
     pub(super) fn made_by_name(&mut self, class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
         let first = arguments.first();
@@ -73,7 +73,13 @@ impl Follower<'_> {
             }
             ("server" | "hostingenvironment" | "request" | "", "mappath") => Some(mapped(first)),
             ("path", "getdirectoryname" | "getfullpath" | "getpathroot") => {
-                first.filter(|first| matches!(first.known, Known::WebFolder) || first.control > Control::None).cloned()
+                match &first?.known {
+                    Known::OwnPage if method == "getfullpath" => first.cloned(),
+                    Known::OwnPage => Some(Value::known(Known::WebFolder)),
+                    _ => first
+                        .filter(|first| matches!(first.known, Known::WebFolder) || first.control > Control::None)
+                        .cloned(),
+                }
             }
             ("path", "combine") => {
                 let mut value = arguments.first().cloned().unwrap_or_default();
@@ -172,6 +178,11 @@ impl Follower<'_> {
                 Reflected::Call(path, arguments) => self.call_path(&path, &arguments),
             };
         }
+        if matches!(&**name, "read" | "receive")
+            && let Some(trail) = value.deep_trail()
+        {
+            super::calls::fill(&settled, &trail);
+        }
         if let Some(object) = value.as_object()
             && let Some(result) = filled_method(object, name, &settled)
         {
@@ -268,9 +279,8 @@ fn mapped(path: Option<&Value>) -> Value {
         };
     }
     match &path.known {
-        // The page's own path: `Request.ServerVariables("SCRIPT_NAME")`.
         Known::Path(_) | Known::Nothing if path.trail.is_none() => Value::known(Known::WebFolder),
-        Known::WebFolder => path.clone(),
+        Known::WebFolder | Known::OwnPage => path.clone(),
         _ => Value::sent(path.trail.clone(), path.control.min(Control::Web)),
     }
 }
@@ -339,8 +349,11 @@ fn filled_method(object: &super::value::Object, name: &str, arguments: &[Value])
         }
         "copyto" => {
             let target = first?.as_object()?;
-            target.content.borrow_mut().clone_from(&object.content.borrow());
-            target.absorb(object.absorbed.borrow().clone());
+            // A stream may be copied to itself.
+            let content = object.content.borrow().clone();
+            *target.content.borrow_mut() = content;
+            let absorbed = object.absorbed.borrow().clone();
+            target.absorb(absorbed);
             Some(Value::default())
         }
         _ => None,
@@ -354,7 +367,9 @@ enum Reflected {
 
 /// `Type.GetType("A.B").GetMethod("C").Invoke(null, new object[] {…})` is `A.B.C(…)`.
 fn reflected(class: &str, name: &str, arguments: &[Value]) -> Option<Reflected> {
-    let class = class.strip_prefix("type:").or_else(|| class.strip_prefix("method:"))?;
+    let is_unknown = class.is_empty() || class == "gettype";
+    let unknown = (is_unknown && name == "getmethod").then_some("?");
+    let class = class.strip_prefix("type:").or_else(|| class.strip_prefix("method:")).or(unknown)?;
     match name {
         "getmethod" | "getconstructor" => {
             let method = crate::code::cursor::name_of(&arguments.first()?.as_text()?);

@@ -44,14 +44,14 @@ pub(super) struct Named<'n>(&'n str, &'n str);
 impl std::fmt::Display for Named<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self("", method) => formatter.write_str(method),
+            Self("" | "?", method) => formatter.write_str(method),
             Self("new", class) => write!(formatter, "new {class}"),
             Self(class, method) => write!(formatter, "{class}.{method}"),
         }
     }
 }
 
-impl Follower<'_> {
+impl Follower {
     /// Says what a call does, if it does something. `Some`: what comes back of it.
     pub(super) fn sink(
         &mut self,
@@ -80,6 +80,7 @@ impl Follower<'_> {
                 arguments.first()
             }
             ("" | "constructor", "function" | "constructor") if self.language == Language::JScript => arguments.last(),
+            (_, "addcommand") if class == "powershell" || class == "?" || class == "create" => arguments.first(),
             ("eval" | "jscriptevaluate", "jscriptevaluate" | "jscriptevaluateandstore") => arguments.first(),
             (
                 "msscriptcontrol.scriptcontrol" | "scriptcontrol",
@@ -119,9 +120,10 @@ impl Follower<'_> {
             Known::List(list) => list.borrow().first().and_then(Value::as_text),
             _ => code.as_text(),
         };
+        let language = if class.ends_with("scriptcontrol") { Language::VbScript } else { self.language };
         match text {
             Some(text) if method.starts_with("compile") => self.run_layer(&text, &name.to_string(), Language::CSharp),
-            Some(text) => return Some(self.run_layer_value(&text, &name.to_string())),
+            Some(text) => return Some(self.run_layer_value(&text, &name.to_string(), language)),
             None if method == "createpipeline" => return None,
             None => self.note(Fact::RunsUnseen, &name),
         }
@@ -142,7 +144,7 @@ impl Follower<'_> {
             _ => false,
         };
         if !is_start {
-            return self.starts_unnamed(class, method, receiver, arguments);
+            return self.starts_unnamed(class, method, arguments);
         }
         if class.is_empty() && method == "shell" && !matches!(self.language, Language::VisualBasic) {
             return None;
@@ -166,10 +168,9 @@ impl Follower<'_> {
         &mut self,
         class: &str,
         method: &str,
-        receiver: Option<&Value>,
         arguments: &[Value],
     ) -> Option<Value> {
-        let is_unknown = class.is_empty() && receiver.is_some();
+        let is_unknown = class == "?";
         if !is_unknown || !matches!(method, "shellexecute" | "exec" | "run") {
             return None;
         }
@@ -185,7 +186,7 @@ impl Follower<'_> {
         let name = Named(class, method);
         match (class, method) {
             (
-                "assembly" | "appdomain" | "currentdomain" | "assemblyloadcontext" | "default",
+                "assembly" | "?" | "appdomain" | "currentdomain" | "assemblyloadcontext" | "default",
                 "load"
                 | "loadfrom"
                 | "loadfile"
@@ -196,6 +197,14 @@ impl Follower<'_> {
                 | "reflectiononlyload",
             ) => {
                 let trail = arguments.iter().find_map(Value::deep_trail);
+                // What is loaded by a method of something unknown is code only where bytes of the request are.
+                if class == "?"
+                    && (!matches!(method, "load")
+                        || !trail.as_ref().is_some_and(|trail| trail.source.strength == Strength::Sent)
+                        || receiver.is_some())
+                {
+                    return None;
+                }
                 match trail {
                     Some(trail) => self.flow(Ability::Load, &trail, &name),
                     None => {
@@ -366,7 +375,7 @@ impl Follower<'_> {
         let content_trail =
             content.as_ref().and_then(Value::deep_trail).filter(|trail| trail.source.strength > Strength::Stored);
         let path_text = path.as_text();
-        let is_own = matches!(path.known, Known::WebFolder);
+        let is_own = matches!(path.known, Known::OwnPage);
         let runs = is_own
             || path_text
                 .as_deref()
@@ -376,12 +385,14 @@ impl Follower<'_> {
             Some(trail) if trail.source.is_password && path.trail.is_none() => {
                 self.note_flow(Fact::KeepsPasswords, Ability::Password, &trail, name)
             }
-            Some(trail) if path.control >= Control::Web || runs => {
-                let fact =
-                    if path.control == Control::Whole || runs { Fact::WritesAnywhere } else { Fact::WritesInSite };
+            Some(trail) if path.control >= Control::Web => {
+                let fact = if path.control == Control::Whole { Fact::WritesAnywhere } else { Fact::WritesInSite };
                 self.note_flow(fact, Ability::Write, &trail, name);
             }
-            Some(trail) if path.control == Control::Part => {
+            Some(trail) if runs && content.as_ref().is_some_and(|content| content.control == Control::Whole) => {
+                self.note_flow(Fact::WritesAnywhere, Ability::Write, &trail, name);
+            }
+            Some(trail) if path.control == Control::Part || runs => {
                 self.note_flow(Fact::WritesPartly, Ability::Write, &trail, name)
             }
             Some(_) => {}

@@ -94,7 +94,7 @@ pub(super) fn behind_request(path: &str) -> Option<&str> {
     }
 }
 
-impl Follower<'_> {
+impl Follower {
     /// A value that is a name of the request becomes what was sent.
     pub(super) fn settled(&self, value: &Value) -> Value {
         match self.source_of(value) {

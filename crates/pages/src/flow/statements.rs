@@ -13,6 +13,14 @@ const UNKNOWN_ROUNDS: usize = 2;
 /// Times a loop is gone through whose end is known. Decoders need one round a letter.
 const KNOWN_ROUNDS_MAX: usize = 400_000;
 
+/// Times a loop is gone through that may have been left by a way of which nothing is known.
+const OPEN_ROUNDS_MAX: usize = 300;
+
+/// Times a function is run with something that is not known.
+const RUNS_MAX: u32 = 40;
+/// Times a function is run within itself with something that is not known.
+const WITHIN_ITSELF_MAX: usize = 2;
+
 /// Times a function is run with what is the same as far as is known. Decoders know more.
 const SAME_RUNS_MAX: u32 = 2;
 
@@ -25,8 +33,17 @@ pub(super) enum Ended {
     Return,
 }
 
-impl Follower<'_> {
+impl Follower {
     pub(super) fn run(&mut self, block: &[Statement]) -> Ended {
+        if !self.enter() {
+            return Ended::Normally;
+        }
+        let ended = self.run_inside(block);
+        self.leave();
+        ended
+    }
+
+    fn run_inside(&mut self, block: &[Statement]) -> Ended {
         for (number, statement) in block.iter().enumerate() {
             if !self.spend(1) {
                 return Ended::Return;
@@ -169,17 +186,22 @@ impl Follower<'_> {
         outcomes.push(self.state.end_branch());
         self.state.join(outcomes, false);
         // Only where all ways lead out does the program not go on here.
-        let first = ways[0];
-        if ways.iter().all(|way| *way == first) { first } else { Ended::Normally }
+        let same = ways.iter().all(|way| Some(way) == ways.first());
+        if !same {
+            self.ways_out += 1;
+        }
+        ways.first().copied().filter(|_| same).unwrap_or(Ended::Normally)
     }
 
     fn repeat(&mut self, looped: &While) -> Ended {
         self.run(&looped.first);
         let mut unknown_rounds = 0;
+        let mut open_rounds = 0;
         for round in 0..KNOWN_ROUNDS_MAX {
             if !self.spend(1) {
                 return Ended::Return;
             }
+            let ways_out = self.ways_out;
             let tested = looped.condition.as_ref().filter(|_| round > 0 || !looped.body_first);
             let goes_on = match tested {
                 Some(condition) => self.evaluate(condition).as_bool().map(|goes_on| goes_on != looped.until),
@@ -204,16 +226,26 @@ impl Follower<'_> {
                     for step in &looped.step {
                         self.evaluate(step);
                     }
+                    // Where it may have been left, it is not gone through as often as it could.
+                    open_rounds += usize::from(self.ways_out > ways_out);
+                    let is_endless = looped.condition.as_ref().is_none_or(|condition| {
+                        matches!(condition.kind, crate::code::tree::Kind::Bool(_) | crate::code::tree::Kind::Number(_))
+                    });
+                    if open_rounds >= if is_endless { UNKNOWN_ROUNDS } else { OPEN_ROUNDS_MAX } {
+                        return Ended::Normally;
+                    }
                 }
                 None => {
+                    let rounds = self.rounds_of_unknown();
+                    self.unknown_loops += 1;
                     self.perhaps(&looped.body);
                     for step in &looped.step {
-                        let value = self.evaluate(step);
-                        drop(value);
+                        self.evaluate(step);
                     }
+                    self.unknown_loops -= 1;
                     self.forget_steps(&looped.step);
                     unknown_rounds += 1;
-                    if unknown_rounds >= UNKNOWN_ROUNDS {
+                    if unknown_rounds >= rounds {
                         return Ended::Normally;
                     }
                 }
@@ -221,6 +253,21 @@ impl Follower<'_> {
         }
         self.cut_off("a loop that goes on longer than is followed");
         Ended::Normally
+    }
+
+    /// Goes through a loop whose end is not known.
+    fn rounds(&mut self, mut round: impl FnMut(&mut Self)) {
+        let rounds = self.rounds_of_unknown();
+        self.unknown_loops += 1;
+        for _ in 0..rounds {
+            round(self);
+        }
+        self.unknown_loops -= 1;
+    }
+
+    /// Within a loop of which nothing is known the next round of that one is the second of this one.
+    fn rounds_of_unknown(&self) -> usize {
+        if self.unknown_loops == 0 { UNKNOWN_ROUNDS } else { 1 }
     }
 
     /// A counter in a loop whose end is not known is not known either.
@@ -242,9 +289,7 @@ impl Follower<'_> {
         let step = step.map_or(Some(1.0), |step| step.as_number());
         let (Some(from), Some(until), Some(step)) = (from.as_number(), until.as_number(), step) else {
             self.state.set(&count.variable, Value::default());
-            for _ in 0..UNKNOWN_ROUNDS {
-                self.perhaps(&count.body);
-            }
+            self.rounds(|follower| follower.perhaps(&count.body));
             return Ended::Normally;
         };
         let mut now = from;
@@ -281,10 +326,10 @@ impl Follower<'_> {
             if let (Some(folder), None) = (over.as_object(), &element.trail) {
                 element.trail = folder.absorbed.borrow().clone();
             }
-            for _ in 0..UNKNOWN_ROUNDS {
-                self.state.set(name, element.clone());
-                self.perhaps(body);
-            }
+            self.rounds(|follower| {
+                follower.state.set(name, element.clone());
+                follower.perhaps(body);
+            });
             return Ended::Normally;
         };
         for mut element in elements {
@@ -335,6 +380,37 @@ impl Follower<'_> {
             return Value::sent(arguments.iter().find_map(Value::deep_trail), super::value::Control::Part);
         }
         self.called.insert(function.at);
+        if !self.may_run(function, &arguments) {
+            self.by_reference.clear();
+            let trail = arguments.iter().find_map(Value::deep_trail);
+            let control = arguments.first().map_or(super::value::Control::None, |first| first.control);
+            return self.along(Value::sent(trail, control));
+        }
+        self.running.push(function.at);
+        let result = self.call_inside(function, arguments);
+        self.running.pop();
+        result
+    }
+
+    /// Functions are computed as often as it takes with what is known, and run some times with what is not.
+    fn may_run(&mut self, function: &Function, arguments: &[Value]) -> bool {
+        let is_known = |argument: &Value| {
+            argument.trail.is_none()
+                && matches!(
+                    argument.known,
+                    Known::Text(_) | Known::Number(_) | Known::Bool(_) | Known::Null | Known::Bytes(_) | Known::List(_)
+                )
+        };
+        if !arguments.is_empty() && arguments.iter().all(is_known) {
+            return true;
+        }
+        let within_itself = self.running.iter().filter(|at| **at == function.at).count();
+        let runs = self.runs.entry(function.at).or_default();
+        *runs += 1;
+        *runs <= RUNS_MAX && within_itself < WITHIN_ITSELF_MAX
+    }
+
+    fn call_inside(&mut self, function: &Rc<Function>, arguments: Vec<Value>) -> Value {
         let arguments_are_unknown = !arguments
             .iter()
             .any(|argument| matches!(argument.known, Known::Text(_) | Known::Bytes(_) | Known::List(_)));

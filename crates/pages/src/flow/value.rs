@@ -11,6 +11,10 @@ use crate::code::tree::{Function, Name};
 const STEPS_MAX: u16 = 24;
 /// Objects in objects that are looked into for what was sent.
 const DEPTH_MAX: u32 = 6;
+/// Values in values that are looked at for what was sent, all together.
+const VISITS_MAX: u32 = 200;
+/// Elements of one list that are looked at for what was sent, at each of its ends.
+const ELEMENTS_MAX: usize = 16;
 /// Members of one object, elements of one list that are looked at.
 pub(crate) const MEMBERS_MAX: usize = 4_096;
 
@@ -36,13 +40,15 @@ pub(crate) enum Known {
     Number(f64),
     Text(Rc<str>),
     Bytes(Rc<[u8]>),
-    List(Rc<RefCell<Vec<Value>>>),
+    List(Rc<List>),
     Object(Rc<Object>),
     Function(Rc<Function>),
     /// A name that the page does not declare: `system.diagnostics.process`, `request.form`.
     Path(Name),
-    /// Folder of the page or the site.
+    /// Folder of the page or the site, or something fixed in it.
     WebFolder,
+    /// The page's own file.
+    OwnPage,
 }
 
 /// How much of a path the sender decides.
@@ -58,11 +64,66 @@ pub(crate) enum Control {
     Whole,
 }
 
+/// Elements of a list or array.
+#[derive(Debug, Default)]
+pub(crate) struct List(RefCell<Vec<Value>>);
+
+impl std::ops::Deref for List {
+    type Target = RefCell<Vec<Value>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        dismantle(std::mem::take(self.0.get_mut()));
+    }
+}
+
+/// Members of an object.
+#[derive(Debug, Default)]
+pub(crate) struct Members(RefCell<BTreeMap<Name, Value>>);
+
+impl std::ops::Deref for Members {
+    type Target = RefCell<BTreeMap<Name, Value>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        dismantle(std::mem::take(self.0.get_mut()).into_values().collect());
+    }
+}
+
+/// Drops what was in a list or object one after the other: lists in lists a hundred thousand deep need no stack.
+fn dismantle(mut values: Vec<Value>) {
+    while let Some(value) = values.pop() {
+        match value.known {
+            Known::List(list) => {
+                if let Some(mut list) = Rc::into_inner(list) {
+                    values.append(list.0.get_mut());
+                }
+            }
+            Known::Object(object) => {
+                if let Some(mut object) = Rc::into_inner(object) {
+                    values.extend(std::mem::take(object.members.0.get_mut()).into_values());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// An object: what it is, and what was put into it.
 #[derive(Debug, Default)]
 pub(crate) struct Object {
     pub class: Name_,
-    pub members: RefCell<BTreeMap<Name, Value>>,
+    pub members: Members,
     /// What was sent and went into it.
     pub absorbed: RefCell<Option<Rc<Trail>>>,
     /// Text or bytes that were appended, while all of them are known.
@@ -173,7 +234,7 @@ impl Value {
     }
 
     pub fn list(list: Vec<Self>) -> Self {
-        Self::known(Known::List(Rc::new(RefCell::new(list))))
+        Self::known(Known::List(Rc::new(List(RefCell::new(list)))))
     }
 
     pub fn path(path: impl Into<Rc<str>>) -> Self {
@@ -207,30 +268,44 @@ impl Value {
 
     /// The way of this value or of anything in it.
     pub fn deep_trail(&self) -> Option<Rc<Trail>> {
-        self.trail_within(DEPTH_MAX)
+        match &self.known {
+            Known::List(_) | Known::Object(_) => {
+                let mut visits = VISITS_MAX;
+                self.trail_within(DEPTH_MAX, &mut visits)
+            }
+            _ => self.trail.clone(),
+        }
     }
 
-    fn trail_within(&self, depth: u32) -> Option<Rc<Trail>> {
-        let own = self.trail.clone();
-        if depth == 0 || own.as_ref().is_some_and(|trail| trail.source.strength == Strength::Sent) {
-            return own;
+    /// `visits` is what may still be looked at: what holds itself is looked at no further.
+    fn trail_within(&self, depth: u32, visits: &mut u32) -> Option<Rc<Trail>> {
+        let mut found = self.trail.clone();
+        let is_sent =
+            |trail: &Option<Rc<Trail>>| trail.as_ref().is_some_and(|trail| trail.source.strength == Strength::Sent);
+        if depth == 0 || is_sent(&found) {
+            return found;
         }
-        let inner = match &self.known {
+        let mut look = |value: &Self, found: &mut Option<Rc<Trail>>| {
+            if *visits > 0 && !is_sent(found) {
+                *visits -= 1;
+                *found = stronger(found.take(), value.trail_within(depth - 1, visits));
+            }
+        };
+        match &self.known {
+            // What was put in last is what matters most.
             Known::List(list) => {
                 let list = list.borrow();
-                list.iter().take(MEMBERS_MAX).fold(None, |found, value| stronger(found, value.trail_within(depth - 1)))
+                let tail = list.len().min(ELEMENTS_MAX);
+                list.iter().rev().take(tail).for_each(|value| look(value, &mut found));
+                list.iter().take(ELEMENTS_MAX.min(list.len() - tail)).for_each(|value| look(value, &mut found));
             }
             Known::Object(object) => {
-                let absorbed = object.absorbed.borrow().clone();
-                object
-                    .members
-                    .borrow()
-                    .values()
-                    .fold(absorbed, |found, value| stronger(found, value.trail_within(depth - 1)))
+                found = stronger(found, object.absorbed.borrow().clone());
+                object.members.borrow().values().for_each(|value| look(value, &mut found));
             }
-            _ => None,
-        };
-        stronger(own, inner)
+            _ => {}
+        }
+        found
     }
 
     /// As text, where it is known and a single thing.
@@ -313,7 +388,7 @@ impl Value {
 impl Known {
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Null, Self::Null) | (Self::WebFolder, Self::WebFolder) => true,
+            (Self::Null, Self::Null) | (Self::WebFolder, Self::WebFolder) | (Self::OwnPage, Self::OwnPage) => true,
             (Self::Bool(one), Self::Bool(other)) => one == other,
             (Self::Number(one), Self::Number(other)) => one.to_bits() == other.to_bits(),
             (Self::Text(one), Self::Text(other)) | (Self::Path(one), Self::Path(other)) => one == other,

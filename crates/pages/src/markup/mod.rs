@@ -13,6 +13,8 @@ use crate::code::tree::Name;
 use crate::encoded_script;
 use tags::Tag;
 
+/// Bytes of tags without an end, or that hold code, which are looked at.
+const TAG_BUDGET_BYTES: usize = 4 << 20;
 /// Pieces of code of one page.
 const PIECES_MAX: usize = 50_000;
 
@@ -55,9 +57,15 @@ pub(crate) struct Markup<'t> {
 struct Reader<'t> {
     text: &'t str,
     next: usize,
+    /// Bytes of tags without an end, or that hold code, which are still looked at.
+    tag_budget: usize,
+    /// Where the next `%>` stands, as far as that was asked.
+    closing: usize,
     /// Up to where lines have been counted, and the line there.
     counted: (usize, u32),
     language: Option<Language>,
+    /// What the first script names.
+    script_language: Option<Language>,
     extension: &'t str,
     found: Markup<'t>,
 }
@@ -67,8 +75,11 @@ pub(crate) fn read<'t>(text: &'t str, extension: &'t str) -> Markup<'t> {
     let mut reader = Reader {
         text,
         next: 0,
+        tag_budget: TAG_BUDGET_BYTES,
+        closing: 0,
         counted: (0, 1),
         language: None,
+        script_language: None,
         extension,
         found: Markup { is_net: is_net(text, extension), ..Markup::default() },
     };
@@ -152,11 +163,10 @@ impl<'t> Reader<'t> {
         }
         let inside = rest.get(2..).unwrap_or_default();
         // A page may be cut off, and run all the same up to there.
-        let end = inside.find("%>");
+        let end = self.closing_mark(self.next + 2);
         // A directive that is not closed ends with its tag.
-        let opened = inside
-            .find("<%")
-            .filter(|opened| inside.trim_start().starts_with('@') && end.is_none_or(|end| end > *opened));
+        let opened = if inside.trim_start().starts_with('@') { inside.find("<%") } else { None };
+        let opened = opened.filter(|opened| end.is_none_or(|end| end > *opened));
         let end = opened.map(|opened| opened.saturating_sub(2)).or(end);
         let code = inside.get(..end.unwrap_or(inside.len())).unwrap_or_default();
         let trimmed = code.trim_start();
@@ -187,6 +197,15 @@ impl<'t> Reader<'t> {
         self.next += end.map_or(inside.len(), |end| end + 2);
     }
 
+    /// How far behind `from` the next `%>` stands. It is looked for once however often it is asked.
+    fn closing_mark(&mut self, from: usize) -> Option<usize> {
+        if self.closing < from {
+            let found = self.text.get(from..).and_then(|rest| rest.find("%>"));
+            self.closing = found.map_or(usize::MAX, |at| from + at);
+        }
+        (self.closing != usize::MAX).then(|| self.closing - from)
+    }
+
     /// `true`: all that follows is code.
     fn directive(&mut self, directive: &str) -> bool {
         let mut words = directive.split_ascii_whitespace();
@@ -213,15 +232,21 @@ impl<'t> Reader<'t> {
         if !inside.starts_with('#') {
             return;
         }
-        let end = inside.find("-->").unwrap_or(inside.len().min(1_000));
-        let attributes = tags::attributes(inside.get(..end).unwrap_or_default());
+        /// More bytes than the name of any file has.
+        const INCLUDE_BYTES_MAX: usize = 1_000;
+        let mut end = inside.len().min(INCLUDE_BYTES_MAX);
+        while !inside.is_char_boundary(end) {
+            end -= 1;
+        }
+        let inside = inside.get(..end).unwrap_or_default();
+        let attributes = tags::attributes(inside.split("-->").next().unwrap_or_default());
         let file = attributes.into_iter().find(|(name, _)| matches!(name.as_str(), "file" | "virtual"));
         let line = self.line();
         self.found.includes.extend(file.map(|(_, file)| (file, line)));
     }
 
     fn tag(&mut self) {
-        let Some(tag) = Tag::read(self.rest()) else {
+        let Some(tag) = Tag::read(self.rest(), &mut self.tag_budget) else {
             self.next += 1;
             return;
         };
@@ -265,6 +290,7 @@ impl<'t> Reader<'t> {
         let before = self.language;
         if let Some(language) = tag.value("language").or(tag.value("type")) {
             self.language = language_of(language, self.found.is_net).or(before);
+            self.script_language = self.script_language.or(self.language);
         }
         if let Some(file) = tag.value("src") {
             let line = self.line();
@@ -285,6 +311,11 @@ impl<'t> Reader<'t> {
     /// Where no language is named, the code shows which it is: a page without its directive is still a page.
     fn guess(&mut self) {
         if self.language.is_some() || self.found.pieces.is_empty() {
+            return;
+        }
+        // A page of ASP.NET has one language, which the first script that names one decides.
+        if let Some(language) = self.script_language.filter(|_| self.found.is_net) {
+            self.found.pieces.iter_mut().for_each(|piece| piece.language = language);
             return;
         }
         let looks_like_braces = looks_like_braces(self.found.is_net, self.found.pieces.iter().map(|piece| piece.text));

@@ -1,7 +1,11 @@
 //! Tags and their attributes, as loosely as ASP reads them.
 
+/// A longer name of a tag is none.
+const NAME_BYTES_MAX: usize = 200;
 /// A longer tag is none.
 const TAG_BYTES_MAX: usize = 64 * 1024;
+/// Tags up to this length are read also where many are none.
+const TAG_BYTES_MIN: usize = 512;
 /// Attributes of one tag.
 const ATTRIBUTES_MAX: usize = 64;
 
@@ -16,18 +20,20 @@ pub(super) struct Tag {
 }
 
 impl Tag {
-    /// Reads the tag with which `text` begins.
-    pub fn read(text: &str) -> Option<Self> {
+    /// Reads the tag with which `text` begins. `budget` is what may be looked at of tags that are none or hold code.
+    pub fn read(text: &str, budget: &mut usize) -> Option<Self> {
+        let longest = TAG_BYTES_MAX.min((*budget).max(TAG_BYTES_MIN));
         let name_end = text
             .get(1..)?
-            .find(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, ':' | '.' | '_' | '-')))?
+            .find(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, ':' | '.' | '_' | '-')))
+            .filter(|end| *end < NAME_BYTES_MAX)?
             + 1;
         let name = text.get(1..name_end)?.to_ascii_lowercase();
         let mut quote = None;
         let mut code = 0_usize;
         let mut end = None;
         let bytes = text.as_bytes();
-        for (at, byte) in bytes.iter().enumerate().take(TAG_BYTES_MAX).skip(name_end) {
+        for (at, byte) in bytes.iter().enumerate().take(longest).skip(name_end) {
             match (byte, quote) {
                 (b'%', _) if bytes.get(at - 1) == Some(&b'<') => code += 1,
                 (b'>', _) if bytes.get(at - 1) == Some(&b'%') && code > 0 => code -= 1,
@@ -40,7 +46,13 @@ impl Tag {
                 _ => {}
             }
         }
-        let end = end?;
+        let Some(end) = end else {
+            *budget = budget.saturating_sub(longest.min(text.len()));
+            return None;
+        };
+        if bytes.get(..end).is_some_and(|tag| memchr::memchr(b'%', tag).is_some()) {
+            *budget = budget.saturating_sub(end);
+        }
         Some(Self { name, attributes: attributes(text.get(name_end..end)?), bytes: end + 1 })
     }
 

@@ -132,8 +132,13 @@ impl Reader {
     }
 
     fn unary(&mut self) -> Option<Expression> {
-        let first = self.primary()?;
-        Some(self.links(first, true))
+        if !self.0.enter() {
+            return None;
+        }
+        let first = self.primary();
+        let value = first.map(|first| self.links(first, true));
+        self.0.leave();
+        value
     }
 
     fn primary(&mut self) -> Option<Expression> {
@@ -149,7 +154,7 @@ impl Reader {
             }
             Token::Woven(parts) => {
                 self.0.skip(1);
-                woven(&parts, at)
+                woven(&parts, at, self.0.depth_in_text())
             }
             Token::Sign("(") => {
                 self.0.skip(1);
@@ -397,13 +402,13 @@ impl Reader {
     }
 }
 
-fn woven(parts: &[Woven], at: At) -> Kind {
+fn woven(parts: &[Woven], at: At, depth: Option<u32>) -> Kind {
     let part = |part: &Woven| match part {
         Woven::Text(text) => Some(Expression { kind: Kind::Text(text.clone()), at }),
         Woven::Code(code) => {
             let mut tokens = Vec::new();
             super::lexer::read(code, at.line, &mut tokens);
-            Reader(Cursor::new(tokens, at.layer)).value()
+            Reader(Cursor::within(tokens, at.layer, depth?)).value()
         }
     };
     let mut joined = parts.iter().filter_map(part);

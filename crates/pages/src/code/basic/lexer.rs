@@ -61,6 +61,7 @@ impl<'t> Lexer<'t> {
             '&' if rest.len() > 2 && rest.as_bytes().get(1).is_some_and(|radix| b"hHoObB".contains(radix)) => {
                 self.radix_number()
             }
+            '&' if rest.as_bytes().get(1) == Some(&b'0') && self.value_can_begin() => self.octal_number(),
             '0'..='9' => Some(self.number()),
             '.' if rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit) => Some(self.number()),
             '[' => self.bracketed(),
@@ -140,18 +141,16 @@ impl<'t> Lexer<'t> {
     /// `#1/1/2021#`, or `#If`.
     fn date_or_directive(&mut self) -> Option<Token> {
         let rest = self.rest();
-        let line = rest.split(['\n', '\r']).next().unwrap_or_default();
-        let end = line.get(1..).and_then(|line| line.find('#'));
+        /// More letters than any date has.
+        const DATE_BYTES_MAX: usize = 40;
+        let end = rest.bytes().take(DATE_BYTES_MAX).skip(1).position(|letter| matches!(letter, b'#' | b'\n' | b'\r'));
+        let end = end.filter(|end| rest.as_bytes().get(end + 1) == Some(&b'#'));
         match end {
-            Some(end) if line.as_bytes().get(1).is_some_and(|first| first.is_ascii_digit() || *first == b' ') => {
+            Some(end) if rest.as_bytes().get(1).is_some_and(|first| first.is_ascii_digit() || *first == b' ') => {
                 self.skip(end + 2);
                 Some(Token::Number(0.0))
             }
-            _ => {
-                let bytes = line.len().max(1);
-                self.skip(bytes);
-                None
-            }
+            _ => self.comment(),
         }
     }
 
@@ -173,6 +172,20 @@ impl<'t> Lexer<'t> {
         self.skip(2 + end + suffix);
         #[expect(clippy::cast_precision_loss, reason = "numbers of pages are small")]
         Some(Token::Number(value as f64))
+    }
+
+    /// `&0141`
+    fn octal_number(&mut self) -> Option<Token> {
+        let digits = self.rest().get(1..).unwrap_or_default();
+        let end = digits.find(|letter: char| !letter.is_digit(8)).unwrap_or(digits.len());
+        let value = u32::from_str_radix(digits.get(..end).unwrap_or_default(), 8).unwrap_or(0);
+        self.skip(1 + end);
+        Some(Token::Number(f64::from(value)))
+    }
+
+    /// A value, and no operator, may stand here.
+    fn value_can_begin(&self) -> bool {
+        matches!(self.tokens.last(), None | Some(Placed { token: Token::Sign("(" | "," | "=" | "&" | "+"), .. }))
     }
 
     fn number(&mut self) -> Token {
@@ -202,8 +215,10 @@ impl<'t> Lexer<'t> {
     /// `[name]`; what is no name is a sign.
     fn bracketed(&mut self) -> Option<Token> {
         let rest = self.rest();
-        let name = rest.get(1..).and_then(|rest| rest.split_once(']')).map(|(name, _)| name);
-        let name = name.filter(|name| !name.is_empty() && !name.contains(['\n', '\r', '"']));
+        /// A longer name is none.
+        const NAME_LETTERS_MAX: usize = 256;
+        let end = rest.char_indices().take(NAME_LETTERS_MAX).find(|(_, letter)| *letter == ']').map(|(end, _)| end);
+        let name = end.and_then(|end| rest.get(1..end)).filter(|name| !name.is_empty() && !name.contains(['\n', '\r', '"']));
         let Some(name) = name else {
             self.skip(1);
             return Some(Token::Sign("["));

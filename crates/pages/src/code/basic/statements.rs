@@ -366,7 +366,7 @@ impl Reader {
     fn repeated(&mut self) -> StatementKind {
         self.0.skip(1);
         let mut looped = empty_loop();
-        let mut condition = |reader: &mut Self, looped: &mut While, body_first: bool| {
+        let condition = |reader: &mut Self, looped: &mut While, body_first: bool| {
             let is_until = reader.0.is_name("until");
             if is_until || reader.0.is_name("while") {
                 reader.0.skip(1);

@@ -31,6 +31,11 @@ const MODIFIERS: &[&str] = &[
     "const",
 ];
 
+/// Attributes of one declaration.
+const ATTRIBUTES_MAX: usize = 16;
+/// Tokens of the attributes between two brackets.
+const ATTRIBUTE_TOKENS_MAX: usize = 400;
+
 /// Tokens of one type. Longer ones are no types.
 const TYPE_TOKENS_MAX: usize = 60;
 
@@ -145,7 +150,10 @@ impl Cursor {
         let start = self.place();
         let mut attributes = String::new();
         let mut native = None;
-        while self.is_sign("[") && self.attributes_ahead() {
+        for _ in 0..ATTRIBUTES_MAX {
+            if !(self.is_sign("[") && self.attributes_ahead()) {
+                break;
+            }
             self.attribute(&mut attributes, &mut native);
         }
         if self.is_name("using") || self.is_name("import") || self.is_name("package") || self.is_name("namespace") {
@@ -194,7 +202,7 @@ impl Cursor {
     /// What an attribute says that matters: a web method, a function of Windows.
     fn attribute(&mut self, names: &mut String, native: &mut Option<Name>) {
         let from = self.place();
-        self.skip_enclosed();
+        self.skip_enclosed_within(ATTRIBUTE_TOKENS_MAX);
         let until = self.place();
         self.go_to(from);
         let mut entry = None;

@@ -232,7 +232,7 @@ impl Cursor {
             }
             Token::Woven(parts) => {
                 self.skip(1);
-                woven(&parts, at)
+                woven(&parts, at, self.depth_in_text())
             }
             Token::Sign("(") => {
                 self.skip(1);
@@ -487,10 +487,10 @@ fn array_members(kind: Kind) -> Kind {
 }
 
 /// The parts of an interpolated string, joined.
-fn woven(parts: &[Woven], at: crate::code::token::At) -> Kind {
+fn woven(parts: &[Woven], at: crate::code::token::At, depth: Option<u32>) -> Kind {
     let mut joined = parts.iter().filter_map(|part| match part {
         Woven::Text(text) => Some(Expression { kind: Kind::Text(text.clone()), at }),
-        Woven::Code(code) => super::expression(code, at),
+        Woven::Code(code) => super::expression(code, at, depth?),
     });
     let Some(first) = joined.next() else { return Kind::Text(Rc::from("")) };
     Kind::Operation(Box::new(first), joined.map(|part| (Operator::Join, part)).collect())

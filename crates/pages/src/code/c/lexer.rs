@@ -13,6 +13,8 @@ const SIGNS: &[&str] = &[
     "^", "~", "!", "=", "<", ">", "?", ":", ";", ",", ".", "(", ")", "[", "]", "{", "}", "@", "#",
 ];
 
+/// A longer regular expression is none.
+const PATTERN_LETTERS_MAX: usize = 512;
 /// Parts of an interpolated string.
 const WOVEN_MAX: usize = 200;
 
@@ -88,7 +90,7 @@ impl<'t> Lexer<'t> {
 
     fn at_line_start(&self) -> bool {
         let before = self.text.get(..self.next).unwrap_or_default();
-        before.rsplit(['\n', '\r']).next().is_none_or(|line| line.trim().is_empty())
+        before.trim_end_matches([' ', '\t']).chars().next_back().is_none_or(|letter| matches!(letter, '\n' | '\r'))
     }
 
     fn literal(&mut self, letter: char) -> Option<Token> {
@@ -175,7 +177,7 @@ impl<'t> Lexer<'t> {
     fn regular_expression(&mut self) -> Option<Token> {
         let rest = self.rest();
         let mut in_class = false;
-        let mut letters = rest.char_indices().skip(1);
+        let mut letters = rest.char_indices().take(PATTERN_LETTERS_MAX).skip(1);
         let end = loop {
             match letters.next()? {
                 (_, '\\') => _ = letters.next(),

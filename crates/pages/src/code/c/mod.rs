@@ -45,9 +45,9 @@ pub(crate) fn parse(pieces: &[Piece<'_>], layer: u16, language: Language) -> Par
 }
 
 /// An expression that stands alone: in an interpolated string.
-pub(super) fn expression(code: &str, at: super::token::At) -> Option<super::tree::Expression> {
+pub(super) fn expression(code: &str, at: super::token::At, depth: u32) -> Option<super::tree::Expression> {
     let mut tokens = Vec::new();
     lexer::read(code, at.line, Language::CSharp, &mut tokens);
-    let mut cursor = Cursor::new(tokens, at.layer);
+    let mut cursor = Cursor::within(tokens, at.layer, depth);
     cursor.value()
 }

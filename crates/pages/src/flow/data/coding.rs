@@ -29,6 +29,7 @@ pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Val
             let text = super::joined_letters(first)?;
             Some(Value::bytes(encoded(encoding_of(encoding)?, &text)))
         }
+        ("regex", "unescape") => Some(Value::text(crate::code::c::unescaped(&first.as_text()?))),
         (_, "unescape" | "urldecode" | "decodeuri" | "decodeuricomponent" | "unescapedatastring" | "unescapedata") => {
             let text = first.as_text()?;
             let text = if method == "urldecode" { text.replace('+', " ") } else { text.to_string() };
@@ -44,7 +45,6 @@ pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Val
                     .replace("&amp;", "&"),
             ))
         }
-        ("regex", "unescape") => Some(Value::text(crate::code::c::unescaped(&first.as_text()?))),
         ("convert", "tobase64string") => Some(Value::default()),
         _ => None,
     }
@@ -182,5 +182,5 @@ pub(crate) fn inflate(bytes: &[u8], gzip: bool) -> Option<Vec<u8>> {
 
 /// Whether anything is known of a value at all.
 pub(super) fn is_known(value: &Value) -> bool {
-    !matches!(value.known, Known::Nothing | Known::Path(_) | Known::Object(_) | Known::WebFolder)
+    !matches!(value.known, Known::Nothing | Known::Path(_) | Known::Object(_) | Known::WebFolder | Known::OwnPage)
 }

@@ -33,7 +33,7 @@ pub(super) fn static_member(class: &str, name: &str) -> Option<Value> {
 }
 
 /// A function that is called by its name. `None`: it is none that only computes, or its arguments are not known.
-pub(super) fn call(follower: &mut Follower<'_>, class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
+pub(super) fn call(follower: &mut Follower, class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
     let bytes: usize = arguments
         .iter()
         .filter_map(|argument| match &argument.known {
@@ -46,7 +46,7 @@ pub(super) fn call(follower: &mut Follower<'_>, class: &str, method: &str, argum
     Some(with_trail(known, None, arguments))
 }
 
-impl Follower<'_> {
+impl Follower {
     /// A method of a text, list or number. `None`: it is none that only computes, or its arguments are not known.
     pub(super) fn data_method(&mut self, value: &Value, name: &str, arguments: &[Value]) -> Option<Value> {
         let arguments: Vec<Value> = arguments.iter().map(|argument| self.settled(argument)).collect();

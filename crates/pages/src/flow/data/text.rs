@@ -5,7 +5,10 @@ use std::rc::Rc;
 use super::coding::is_known;
 use super::{element, joined_letters};
 use crate::flow::expressions::{TEXT_BYTES_MAX, letter, whole};
-use crate::flow::value::{Known, MEMBERS_MAX, Value};
+use crate::flow::value::{Known, Value};
+
+/// Elements of one list.
+const ELEMENTS_MAX: usize = 262_144;
 
 /// Functions that are called by their names.
 pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
@@ -33,7 +36,10 @@ pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Val
     let number = |at: usize| arguments.get(at).and_then(Value::as_number);
     let length = |at: usize| number(at).map(size);
     match method {
-        "chr" | "chrw" | "chrb" | "tochar" => first.as_code().map(|code| Value::text(letter(code))),
+        "chr" | "chrw" | "chrb" | "tochar" => {
+            let number = if method == "tochar" { None } else { first.as_number() };
+            number.or_else(|| first.as_code()).map(|code| Value::text(letter(code)))
+        }
         "asc" | "ascw" | "ascb" => text()?.chars().next().map(|letter| Value::number(f64::from(u32::from(letter)))),
         "mid" | "midb" => {
             let from = length(1)?.saturating_sub(1);
@@ -60,6 +66,7 @@ pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Val
             Known::Bytes(bytes) => Some(Value::number(bytes.len() as f64 - 1.0)),
             _ => None,
         },
+"isnumeric" => Some(Value::bool(first.as_number().is_some() && text().is_none_or(|text| !text.trim().is_empty()))),
         "lbound" => Some(Value::number(0.0)),
         "ucase" => Some(Value::text(text()?.to_uppercase())),
         "lcase" => Some(Value::text(text()?.to_lowercase())),
@@ -202,18 +209,20 @@ fn list_method(value: &Value, name: &str, arguments: &[Value]) -> Option<Value> 
             Some(value.clone())
         }
         "push" | "add" | "addrange" | "enqueue" => {
-            let mut list = list.borrow_mut();
             for argument in arguments {
-                match &argument.known {
-                    Known::List(more) if name == "addrange" => list.extend(more.borrow().iter().cloned()),
+                // A list may be added to itself, so nothing is borrowed twice.
+                let more = match &argument.known {
+                    Known::List(more) if name == "addrange" => more.borrow().clone(),
                     Known::Bytes(more) if name == "addrange" => {
-                        list.extend(more.iter().map(|byte| Value::number(f64::from(*byte))))
+                        more.iter().map(|byte| Value::number(f64::from(*byte))).collect()
                     }
-                    _ if list.len() < MEMBERS_MAX * 64 => list.push(argument.clone()),
-                    _ => {}
-                }
+                    _ => vec![argument.clone()],
+                };
+                let mut list = list.borrow_mut();
+                let room = ELEMENTS_MAX.saturating_sub(list.len());
+                list.extend(more.into_iter().take(room));
             }
-            Some(count(list.len()))
+            Some(count(list.borrow().len()))
         }
         "pop" => list.borrow_mut().pop(),
         "shift" | "dequeue" => {
@@ -295,7 +304,7 @@ fn split(text: &str, separator: &str) -> Value {
     let parts: Vec<Value> = if separator.is_empty() {
         text.chars().map(|letter| Value::text(letter.to_string())).collect()
     } else {
-        text.split(separator).take(MEMBERS_MAX * 64).map(Value::text).collect()
+        text.split(separator).take(ELEMENTS_MAX).map(Value::text).collect()
     };
     Value::list(parts)
 }
