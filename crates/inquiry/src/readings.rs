@@ -53,3 +53,47 @@ pub(crate) fn list(material: &Material<'_>, seen: &[Seen]) -> Vec<PageReading> {
     pages.truncate(PAGES_MAX);
     pages
 }
+
+#[cfg(test)]
+mod tests {
+    use model::campaign::{Proves, Stage};
+    use model::observation::FileSeen;
+    use model::page::{Judgement, Reading};
+
+    use crate::testing::{Builder, sighting};
+
+    fn read(path: &str, judgement: Judgement) -> FileSeen {
+        let because = "It starts programs on request: form field `note` reaches process.start.".to_owned();
+        FileSeen {
+            path: path.to_owned(),
+            url: Some(format!("/aspnet_client/{}", path.rsplit('\\').next().unwrap_or_default())),
+            reading: Some(Reading { judgement, because, ..Reading::default() }),
+            ..FileSeen::default()
+        }
+    }
+
+    #[test]
+    fn what_code_says_stands_in_findings_answers_and_by_itself() {
+        let mut builder = Builder::new();
+        let rule = builder.rule("exchange-host/page-runs-input", Stage::Foothold, Proves::Persistence);
+        let path = r"c:\inetpub\wwwroot\aspnet_client\b.aspx";
+        let mut found = sighting(rule, "file", "2021-03-03T04:00:00Z");
+        (found.subject, found.first, found.last) = (Some(path.to_owned()), None, None);
+        builder.see(found);
+        let look = r"c:\inetpub\wwwroot\aspnet_client\a.aspx";
+        builder.server().files = vec![read(look, Judgement::Look), read(path, Judgement::Shell)];
+        let assessment = builder.assess();
+        let server = &assessment.servers[0];
+        let order: Vec<&str> = server.pages.iter().map(|page| page.path.as_str()).collect();
+        assert_eq!(order, [path, look], "the worst first");
+        let about = assessment.findings.iter().find(|one| one.rule.ends_with("page-runs-input")).unwrap();
+        assert!(
+            about.reason.ends_with(
+                "What its code says: It starts programs on request: form field `note` reaches process.start."
+            )
+        );
+        assert_eq!(server.pages[0].findings.first(), Some(&about.id));
+        let left = &server.answers.foothold.answer;
+        assert!(left.contains("Web shell") && left.contains("It starts programs on request"), "{left}");
+    }
+}

@@ -3,6 +3,7 @@
 use model::assessment::{Answer, Confidence, WebShell, WrittenBasis};
 use model::campaign::{Proves, Stage};
 use model::observation::{Belongs, FileState};
+use model::page::Judgement;
 
 use crate::answers::{NAMES_MAX, said, sureness};
 use crate::case::Case;
@@ -61,9 +62,16 @@ fn web_shell(case: &Case<'_>, shell: &WebShell) -> String {
     let is_recorded = matches!(shell.written_basis, Some(WrittenBasis::FileRecord | WrittenBasis::CommandRecord));
     let by_antivirus =
         |one: &Seen| one.is_by_antivirus() && one.is_compromise() && shell.findings.contains(&one.finding.id);
-    let is_known = shell.uses > 0 || is_recorded || case.seen.iter().any(by_antivirus);
+    let code = case.pages.iter().find(|page| page.path == shell.path).map(|page| &page.reading);
+    let by_code = code.is_some_and(|code| code.judgement == Judgement::Shell);
+    let is_known = shell.uses > 0 || is_recorded || by_code || case.seen.iter().any(by_antivirus);
     let kind = if is_known { "Web shell" } else { "Page to examine" };
-    format!("{kind} {}{written}{compiled}{used}{clients}{present} ({}).", name(&shell.path), list(&shell.findings, 3))
+    let said = code.map(|code| format!(" {}", code.because)).unwrap_or_default();
+    format!(
+        "{kind} {}{written}{compiled}{used}{clients}{present} ({}).{said}",
+        name(&shell.path),
+        list(&shell.findings, 3)
+    )
 }
 
 fn unknown(case: &Case<'_>) -> Vec<String> {
