@@ -1,6 +1,6 @@
 //! Registry hives: what of them tells what starts by itself, who may log on, and what antivirus was told to overlook.
 //!
-//! Of a hive only what is asked for is read ([`asked`]); each value becomes a record with `TargetObject` and `Details`, in
+//! Of a hive only what is asked for is read (`asked`); each value becomes a record with `TargetObject` and `Details`, in
 //! the spelling that Sysmon and public rules use, and with the time at which its key was last written. Which hive it is,
 //! its keys say, not its name. A hive is attacker-writable: offsets are checked, loops end by a budget, and what cannot
 //! be read is a reject. Transaction logs are not applied; a hive that needs them says so.

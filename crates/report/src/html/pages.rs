@@ -36,7 +36,7 @@ fn one(page: &Page<'_>, read: &PageReading, is_open: bool) -> Markup {
         Judgement::Look | Judgement::Nothing => ("look at it", "proof"),
     };
     html! {
-        details class="finding page print-open" open[is_open] {
+        details class="page-said finding print-open" open[is_open] {
             summary {
                 span class="what" { code { (ForHtml(&read.path)) } }
                 span class=(class) { (word) }
