@@ -17,6 +17,11 @@ const THREAD_CALLS: &[&str] = &[
     "ntcreatethreadex",
 ];
 
+/// What starts a program, and what connects it or makes it another's.
+const START_CALLS: &[&str] = &["createprocess", "winexec", "shellexecute"];
+const CONNECT_CALLS: &[&str] =
+    &["wsasocket", "wsaconnect", "connect", "bind", "createnamedpipe", "impersonatenamedpipe", "duplicatetokenex"];
+
 /// The judgement and its reason.
 pub(crate) fn judge(followed: &Followed) -> (Judgement, String) {
     let seen = |fact: Fact| followed.facts.seen.contains(&fact);
@@ -26,10 +31,8 @@ pub(crate) fn judge(followed: &Followed) -> (Judgement, String) {
             return (Judgement::Shell, told(ability, Some(flow)));
         }
     }
-    if let Some(flow) =
-        followed.flows.iter().find(|flow| flow.ability == Ability::Load).filter(|_| !seen(Fact::MakesNamed))
-    {
-        return (Judgement::Shell, told(Ability::Load, Some(flow)));
+    if seen(Fact::LoadsSent) {
+        return (Judgement::Shell, told(Ability::Load, does(Ability::Load)));
     }
     if runs_machine_code(followed) || seen(Fact::LoadsCarried) {
         return (Judgement::Shell, "It runs a program that it carries.".to_owned());
@@ -40,7 +43,7 @@ pub(crate) fn judge(followed: &Followed) -> (Judgement, String) {
     if seen(Fact::Tunnels) {
         return (Judgement::Shell, told(Ability::Network, does(Ability::Network)));
     }
-    if seen(Fact::AnyDatabase) && seen(Fact::AnyStatement) {
+    if seen(Fact::AnyDatabase) && (seen(Fact::AnyStatement) || seen(Fact::PartStatement)) {
         return (Judgement::Shell, told(Ability::Database, does(Ability::Database)));
     }
     let files = [Fact::Creates, Fact::Deletes, Fact::Reads, Fact::Lists];
@@ -49,6 +52,9 @@ pub(crate) fn judge(followed: &Followed) -> (Judgement, String) {
     }
     if seen(Fact::StartsFixed) && (seen(Fact::ConnectsFixed) || seen(Fact::Listens)) {
         return (Judgement::Shell, "It starts a program and connects it to another machine.".to_owned());
+    }
+    if connects_natively(followed) {
+        return (Judgement::Shell, "It calls what starts programs and connects them to another machine.".to_owned());
     }
     if seen(Fact::PlantsPage) {
         return (Judgement::Shell, "It writes another page that runs code.".to_owned());
@@ -76,6 +82,13 @@ fn look(followed: &Followed) -> (Judgement, String) {
         None if followed.facts.disguised => (Judgement::Look, "It runs code that it carries in disguise.".to_owned()),
         None => (Judgement::Nothing, String::new()),
     }
+}
+
+/// A page that brings both of these from the libraries of Windows does by hand what .NET would do for anybody.
+fn connects_natively(followed: &Followed) -> bool {
+    let declares =
+        |of: &[&str]| followed.facts.declared.iter().any(|name| of.iter().any(|call| name.starts_with(call)));
+    declares(START_CALLS) && declares(CONNECT_CALLS)
 }
 
 fn runs_machine_code(followed: &Followed) -> bool {

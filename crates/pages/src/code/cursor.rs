@@ -78,7 +78,8 @@ impl Cursor {
 
     pub fn at(&self) -> At {
         let token = self.tokens.get(self.next).or(self.tokens.last());
-        At { layer: self.layer, line: token.map_or(1, |token| token.line) }
+        let place = u32::try_from(self.next).unwrap_or(u32::MAX);
+        At { layer: self.layer, line: token.map_or(1, |token| token.line), place }
     }
 
     pub fn is_sign(&self, sign: &str) -> bool {

@@ -7,6 +7,15 @@ use std::rc::Rc;
 pub(crate) struct At {
     pub layer: u16,
     pub line: u32,
+    /// Which token it is: a page may be a single line.
+    pub place: u32,
+}
+
+impl At {
+    /// Whether both are on one line.
+    pub fn is_on_line_of(self, other: Self) -> bool {
+        (self.layer, self.line) == (other.layer, other.line)
+    }
 }
 
 /// The smallest piece of code.

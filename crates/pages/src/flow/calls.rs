@@ -10,8 +10,11 @@ use crate::code::tree::{Expression, Function, Name};
 /// Collections in which a page keeps something for later requests, or for later on.
 const STORES: &[&str] = &["session", "application", "viewstate", "cache", "items", "contents"];
 
+/// Names joined by dots that are longer than this stand for nothing.
+const PATH_BYTES_MAX: usize = 1_000;
+
 /// Methods that put what they read into what they are handed.
-const READERS: &[&str] = &["read", "receive", "readasync", "blockcopy", "copy", "readexactly", "receivefrom", "beginread"];
+const READERS: &[&str] = &["copyto", "copytoasync", "writeto", "read", "receive", "readasync", "blockcopy", "copy", "readexactly", "receivefrom", "beginread"];
 
 /// Variables of the server that are the path of the page itself.
 const OWN_PATHS: &[&str] = &["script_name", "path_translated", "url", "path_info"];
@@ -43,6 +46,13 @@ impl Follower {
     }
 
     fn method_of(&mut self, value: &Value, name: &Name, arguments: &[Value]) -> Value {
+        // `upload.SaveAs(path)`: the control stands for what is uploaded.
+        if let Known::Path(path) = &value.known
+            && let Some(upload) = self.control(path, "postedfile")
+            && let Some(result) = self.sink("httppostedfile", name, Some(&upload), arguments)
+        {
+            return result;
+        }
         match &value.known {
             Known::Path(path) => {
                 let path: Name = if matches!(&**path, "this" | "page" | "me" | "base") {
@@ -80,8 +90,14 @@ impl Follower {
                 let path = path.clone();
                 self.call_path(&path, &arguments)
             }
-            _ if arguments.is_empty() => value.clone(),
-            _ => self.index(value, &arguments),
+            _ => match value.class.as_deref().and_then(|class| class.strip_prefix("method:")) {
+                Some(method) => {
+                    let method = Rc::from(method);
+                    self.call_path(&method, &arguments)
+                }
+                None if arguments.is_empty() => value.clone(),
+                None => self.index(value, &arguments),
+            },
         }
     }
 
@@ -149,13 +165,7 @@ impl Follower {
     fn stored(&mut self, store: &str, arguments: &[Value]) -> Value {
         let key = arguments.first().and_then(Value::as_text).unwrap_or_else(|| Rc::from("*"));
         let name = format!("{store}:{}", key.to_ascii_lowercase());
-        let kept = self.state.global(&name).cloned().unwrap_or_default();
-        let known = if matches!(kept.known, Known::Object(_) | Known::Function(_)) {
-            kept.known.clone()
-        } else {
-            Known::Nothing
-        };
-        Value { known, ..kept }
+        self.state.global(&name).cloned().unwrap_or_default()
     }
 
     fn store(&mut self, store: &str, arguments: &[Value], value: Value) {
@@ -177,6 +187,9 @@ impl Follower {
             Known::Path(path) => {
                 if matches!(&**path, "this" | "page" | "me" | "base") {
                     return self.name(name);
+                }
+                if path.len() > PATH_BYTES_MAX {
+                    return Value::default();
                 }
                 let path: Name = Rc::from(format!("{path}.{name}"));
                 self.path_member(path)
@@ -477,6 +490,9 @@ impl Follower {
 /// What is read goes into the lists that were handed over.
 pub(super) fn fill(arguments: &[Value], trail: &Rc<super::value::Trail>) {
     for argument in arguments {
+        if let Known::Object(object) = &argument.known {
+            object.absorb(Some(trail.clone()));
+        }
         if let Known::List(list) = &argument.known {
             let mut list = list.borrow_mut();
             let is_filled = list.last().is_some_and(|last| last.trail.is_some());

@@ -8,6 +8,12 @@ use super::Follower;
 use super::value::{Control, Known, Value, stronger};
 use crate::code::tree::{Expression, Kind, Link, Name, Operator, StepValue};
 
+/// What an address of this machine is called whose port is sent.
+pub(super) const LOCAL_ADDRESS: &str = "local address";
+/// What a statement is called by which a database starts a program.
+pub(super) const DATABASE_COMMAND: &str = "database command";
+/// Longer texts are no statements.
+const STATEMENT_BYTES_MAX: usize = 4_096;
 /// Text that is built up here. Longer is not known any more.
 pub(super) const TEXT_BYTES_MAX: usize = 4 << 20;
 
@@ -239,7 +245,7 @@ impl Follower {
         }
         let known = match (left.as_text(), right.as_text()) {
             (Some(left), Some(right)) if left.len() + right.len() <= TEXT_BYTES_MAX => {
-                self.spend(1 + u64::try_from((left.len() + right.len()) / 1024).unwrap_or(u64::MAX));
+                self.spend(cost_of_bytes(left.len() + right.len()) / 8);
                 let mut text = String::with_capacity(left.len() + right.len());
                 text.push_str(&left);
                 text.push_str(&right);
@@ -248,7 +254,20 @@ impl Follower {
             _ if matches!(left.known, Known::WebFolder | Known::OwnPage) && trail.is_none() => Known::WebFolder,
             _ => Known::Nothing,
         };
-        Value { known, trail, control, class: None }
+        // The port of this machine is what is sent, or was before.
+        let at_port = |text: &str| text.ends_with("127.0.0.1:") || text.ends_with("localhost:");
+        let is_port = trail.is_some() && left.as_text().is_some_and(|left| at_port(&left));
+        let is_local = is_port || left.class.as_deref() == Some(LOCAL_ADDRESS);
+        let is_command = [left, right].iter().any(|side| {
+            side.class.as_deref() == Some(DATABASE_COMMAND)
+                || side.as_text().is_some_and(|text| text.len() < STATEMENT_BYTES_MAX && commands_database(&text))
+        });
+        let class = match (is_command, is_local) {
+            (true, _) => Some(Rc::from(DATABASE_COMMAND)),
+            (_, true) => Some(Rc::from(LOCAL_ADDRESS)),
+            _ => None,
+        };
+        Value { known, trail, control, class }
     }
 
     fn numeric(&mut self, of: &Expression, with: impl Fn(f64) -> f64) -> Value {
@@ -278,6 +297,7 @@ impl Follower {
     }
 
     fn assign(&mut self, target: &Expression, operator: Option<Operator>, value: &Expression) -> Value {
+        self.begin_variable(target);
         let value = self.evaluate(value);
         let value = match operator {
             Some(operator) => {
@@ -290,6 +310,17 @@ impl Follower {
         let value = self.along(self.settled(&value));
         self.put(target, value.clone());
         value
+    }
+
+    /// A variable of a script need not be declared: `text = text & letter` begins with nothing.
+    fn begin_variable(&mut self, target: &Expression) {
+        if let Kind::Name(name) = &target.kind
+            && self.language == Language::VbScript
+            && self.state.get(name).is_none()
+            && !self.functions.contains_key(name)
+        {
+            self.state.set(name, Value::known(Known::Null));
+        }
     }
 
     /// Puts a value where an expression points.
@@ -339,6 +370,22 @@ impl Follower {
     pub(super) fn along(&self, mut value: Value) -> Value {
         value.trail = value.trail.map(|trail| trail.go_on(self.at));
         value
+    }
+}
+
+/// Steps that work on so many bytes of text costs. Texts beyond what decoders make cost more than their share.
+pub(super) fn cost_of_bytes(bytes: usize) -> u64 {
+    const LONG_TEXT_BYTES: usize = 256 * 1024;
+    let per_step = if bytes > LONG_TEXT_BYTES { 128 } else { 1_024 };
+    1 + u64::try_from(bytes / per_step).unwrap_or(u64::MAX)
+}
+
+/// Procedures by which Microsoft's SQL Server starts programs.
+fn commands_database(text: &str) -> bool {
+    let names = ["xp_cmdshell", "sp_oacreate", "sp_oamethod"];
+    memchr::memchr(b'_', text.as_bytes()).is_some() && {
+        let lower = text.to_ascii_lowercase();
+        names.iter().any(|name| lower.contains(name))
     }
 }
 

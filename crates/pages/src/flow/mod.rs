@@ -31,6 +31,8 @@ use crate::markup::{Markup, Piece, PieceKind};
 
 /// Steps of the program that are followed, and bytes of text in units of 1,024 that are made. About a second at most.
 const STEPS_MAX: u64 = 2_000_000;
+/// Steps for what stands behind where the budget was spent.
+const STEPS_BEHIND: u64 = 50_000;
 /// Ways that are told of one page.
 const FLOWS_MAX: usize = 64;
 /// Expressions, statements, calls and layers inside each other. What stands in [`crate::STACK_BYTES`] is measured.
@@ -53,6 +55,8 @@ pub(crate) enum Fact {
     StartsFixed,
     /// Loads a library that it carries.
     LoadsCarried,
+    /// Loads libraries or objects that are sent.
+    LoadsSent,
     /// Makes objects whose names are sent.
     MakesNamed,
     /// Writes what is sent to any path.
@@ -73,6 +77,8 @@ pub(crate) enum Fact {
     ConnectsFixed,
     AnyDatabase,
     AnyStatement,
+    /// A statement of which a part is sent.
+    PartStatement,
     KeepsPasswords,
     /// Writes a page of its own.
     PlantsPage,
@@ -89,6 +95,8 @@ pub(crate) struct Facts {
     pub sinks: Vec<(Fact, String, At)>,
     /// Functions of Windows that are called.
     pub natives: BTreeSet<String>,
+    /// Functions of Windows that are declared.
+    pub declared: BTreeSet<String>,
     /// Values that a page carries were decoded to code and run.
     pub disguised: bool,
 }
@@ -127,10 +135,14 @@ pub(crate) struct Follower {
     is_service: bool,
     at: At,
     steps: u64,
+    /// The budget is spent: loops and calls are passed over.
+    hurries: bool,
     /// Expressions and statements inside each other that are being run.
     depth: u32,
     /// Loops inside each other whose end is not known.
     unknown_loops: usize,
+    /// Decisions of which nothing is known.
+    uncertain: u64,
     /// Ways out of loops and functions that may have been taken.
     ways_out: u64,
     /// Texts of the layers; the page itself first.
@@ -183,9 +195,11 @@ impl Follower {
             is_service: markup.is_service,
             at: At::default(),
             steps: STEPS_MAX,
+            hurries: false,
             depth: 0,
             unknown_loops: 0,
             ways_out: 0,
+            uncertain: 0,
             texts: vec![text.to_owned()],
             flows: Vec::new(),
             layers: Vec::new(),
@@ -197,9 +211,12 @@ impl Follower {
     /// Takes a unit of the budget. `false`: there is none left.
     fn spend(&mut self, steps: u64) -> bool {
         if self.steps < steps {
-            self.steps = 0;
             self.cut_off("its code does more than is followed");
-            return false;
+            // What stands behind is still glanced at.
+            self.steps = if self.hurries { 0 } else { STEPS_BEHIND };
+            let goes_on = !self.hurries;
+            self.hurries = true;
+            return goes_on;
         }
         self.steps -= steps;
         true
@@ -229,7 +246,7 @@ impl Follower {
         let decoded: Vec<_> = pieces.iter().map(|piece| crate::markup::undisguised(piece.text)).collect();
         for (piece, decoded) in pieces.iter().zip(&decoded) {
             if let std::borrow::Cow::Owned(decoded) = decoded {
-                self.add_layer(decoded, "Script.Encode", At { layer: 0, line: piece.line });
+                self.add_layer(decoded, "Script.Encode", At { layer: 0, line: piece.line, place: 0 });
             }
         }
         let plain: Vec<Piece<'_>> =
@@ -237,9 +254,12 @@ impl Follower {
         let parsed = code::parse(language, &plain, 0);
         self.cut_off.extend(parsed.too_deep.then(|| "code nested deeper than is followed".to_owned()));
         let statements = self.take_in(parsed.program);
-        self.run(&statements);
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             let before = (self.state.sent_globals(), self.flows.len());
+            // What one request keeps in the session, the next one uses.
+            if round == 0 || self.state.keeps_sent() {
+                self.run(&statements);
+            }
             self.entries();
             if before == (self.state.sent_globals(), self.flows.len()) {
                 break;
@@ -250,6 +270,9 @@ impl Follower {
     /// Takes in what a program declares, and hands back what it does.
     fn take_in(&mut self, program: Program) -> Vec<crate::code::tree::Statement> {
         for function in program.functions {
+            if let Some(native) = &function.native {
+                self.facts.declared.insert(native.to_string());
+            }
             if let Some(name) = &function.name {
                 self.functions.entry(name.clone()).or_default().push(function.clone());
             }
@@ -392,7 +415,7 @@ impl Follower {
             return;
         }
         let mut places = trail.places();
-        if places.last() != Some(&self.at) {
+        if places.last().is_none_or(|last| !last.is_on_line_of(self.at)) {
             places.push(self.at);
         }
         self.flows.push((Flow { ability, source, sink, steps: Vec::new() }, places));

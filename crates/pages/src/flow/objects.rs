@@ -71,6 +71,7 @@ impl Follower {
                 let class = class.strip_prefix("type:").unwrap_or(class);
                 Some(com_object(&Rc::from(class)))
             }
+            (_, "createdelegate") => arguments.last().cloned(),
             ("server" | "hostingenvironment" | "request" | "", "mappath") => Some(mapped(first)),
             ("path", "getdirectoryname" | "getfullpath" | "getpathroot") => {
                 match &first?.known {
@@ -108,6 +109,8 @@ impl Follower {
                     |text| com_object(&com_class(&text)),
                 ))
             }
+            // An address is what it is made of.
+            "uri" => first.cloned(),
             "function" => self.sink("", "function", None, arguments),
             "string" => {
                 let known =
@@ -175,6 +178,10 @@ impl Follower {
         if let Some(result) = reflected(&class, name, &settled) {
             return match result {
                 Reflected::Is(value) => value,
+                Reflected::Member(name) => {
+                    let of = settled_or_path(arguments, &settled);
+                    self.member(&of, &name)
+                }
                 Reflected::Call(path, arguments) => self.call_path(&path, &arguments),
             };
         }
@@ -360,17 +367,36 @@ fn filled_method(object: &super::value::Object, name: &str, arguments: &[Value])
     }
 }
 
+/// What a member is asked of: a name of the request stays one.
+fn settled_or_path(arguments: &[Value], settled: &[Value]) -> Value {
+    match arguments.first() {
+        Some(path) if matches!(path.known, Known::Path(_)) => path.clone(),
+        _ => settled.first().cloned().unwrap_or_default(),
+    }
+}
+
 enum Reflected {
     Is(Value),
+    /// A property by its name.
+    Member(Name),
     Call(Name, Vec<Value>),
 }
 
 /// `Type.GetType("A.B").GetMethod("C").Invoke(null, new object[] {…})` is `A.B.C(…)`.
 fn reflected(class: &str, name: &str, arguments: &[Value]) -> Option<Reflected> {
+    if let Some(property) = class.strip_prefix("property:").filter(|_| name == "getvalue") {
+        return Some(Reflected::Member(Rc::from(property)));
+    }
+    if matches!(name, "getproperty" | "getfield") {
+        let property = crate::code::cursor::name_of(&arguments.first()?.as_text()?);
+        let class = Some(Rc::from(format!("property:{property}")));
+        return Some(Reflected::Is(Value { class, ..Value::default() }));
+    }
     let is_unknown = class.is_empty() || class == "gettype";
     let unknown = (is_unknown && name == "getmethod").then_some("?");
     let class = class.strip_prefix("type:").or_else(|| class.strip_prefix("method:")).or(unknown)?;
     match name {
+        "createdelegate" => Some(Reflected::Is(Value { class: Some(Rc::from(format!("method:{class}"))), ..Value::default() })),
         "getmethod" | "getconstructor" => {
             let method = crate::code::cursor::name_of(&arguments.first()?.as_text()?);
             let class = Rc::from(format!("method:{class}.{method}"));

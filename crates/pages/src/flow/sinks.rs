@@ -99,6 +99,9 @@ impl Follower {
             | ("runspaceinvoke", "invoke")
             | ("invokecommand", "invokescript" | "newscriptblock") => arguments.first(),
             ("" | "powershell", "createpipeline") | ("runspace", "createpipeline") => arguments.first(),
+            ("xslcompiledtransform" | "xsltransform", "load") if arguments.iter().any(|one| one.deep_trail().is_some()) => {
+                arguments.first()
+            }
             ("xamlreader" | "xamlservices", "parse" | "load") => arguments.first(),
             (_, "loadxml" | "loadxmlstring") => {
                 // A style sheet that carries code.
@@ -206,7 +209,7 @@ impl Follower {
                     return None;
                 }
                 match trail {
-                    Some(trail) => self.flow(Ability::Load, &trail, &name),
+                    Some(trail) => self.note_flow(Fact::LoadsSent, Ability::Load, &trail, &name),
                     None => {
                         let carried = first
                             .and_then(Value::as_bytes)
@@ -223,7 +226,7 @@ impl Follower {
             }
             (class, "deserialize" | "unsafedeserialize" | "readobject") if DESERIALIZERS.contains(&class) => {
                 let trail = arguments.iter().find_map(Value::deep_trail)?;
-                self.flow(Ability::Load, &trail, &name);
+                self.note_flow(Fact::LoadsSent, Ability::Load, &trail, &name);
                 Some(Value::sent(Some(trail), Control::Part))
             }
             ("activator", "createinstance" | "createinstancefrom")
@@ -445,6 +448,14 @@ impl Follower {
                 Some(Value::object("webrequest"))
             }
             (class, "open") if FETCHERS.contains(&class) => {
+                // To talk to a service of this machine on any port is what a tunnel is for.
+                if let Some(trail) = arguments
+                    .get(1)
+                    .filter(|address| address.class.as_deref() == Some(super::expressions::LOCAL_ADDRESS))
+                    .and_then(Value::deep_trail)
+                {
+                    self.note_flow(Fact::Tunnels, Ability::Network, &trail, &name);
+                }
                 if let Some(trail) =
                     arguments.get(1).filter(|address| address.control == Control::Whole).and_then(Value::deep_trail)
                 {
@@ -496,7 +507,22 @@ impl Follower {
     }
 
     fn statement(&mut self, statement: Option<&Value>, name: &Named<'_>) {
-        let Some(statement) = statement.filter(|statement| statement.control == Control::Whole) else { return };
+        let Some(statement) = statement else { return };
+        let is_net = matches!(self.language, Language::CSharp | Language::VisualBasic);
+        let trail = statement.deep_trail().filter(|trail| trail.source.strength == Strength::Sent);
+        if statement.class.as_deref() == Some(super::expressions::DATABASE_COMMAND) {
+            match trail {
+                Some(trail) => self.flow(Ability::Process, &trail, name),
+                None => self.note(Fact::StartsFixed, name),
+            }
+            return;
+        }
+        if statement.control < Control::Whole {
+            if trail.is_some() && is_net {
+                self.note(Fact::PartStatement, name);
+            }
+            return;
+        }
         if let Some(trail) = statement.deep_trail() {
             self.note_flow(Fact::AnyStatement, Ability::Database, &trail, name);
         }

@@ -123,6 +123,11 @@ impl State {
         }
     }
 
+    /// Whether something that was sent is kept for later requests.
+    pub fn keeps_sent(&self) -> bool {
+        self.globals.iter().any(|(name, value)| name.contains(':') && value.deep_trail().is_some())
+    }
+
     /// Names of variables of the page that were sent, for telling whether a round brought something new.
     pub fn sent_globals(&self) -> usize {
         self.globals.values().filter(|value| value.deep_trail().is_some()).count()

@@ -13,8 +13,8 @@ const UNKNOWN_ROUNDS: usize = 2;
 /// Times a loop is gone through whose end is known. Decoders need one round a letter.
 const KNOWN_ROUNDS_MAX: usize = 400_000;
 
-/// Times a loop is gone through that may have been left by a way of which nothing is known.
-const OPEN_ROUNDS_MAX: usize = 300;
+/// Times a loop is gone through in which something is decided of which nothing is known. Decoders decide nothing so.
+const OPEN_ROUNDS_MAX: usize = 40;
 
 /// Times a function is run with something that is not known.
 const RUNS_MAX: u32 = 40;
@@ -172,6 +172,7 @@ impl Follower {
                 }
                 Some(false) => self.glance(body),
                 _ => {
+                    self.uncertain += 1;
                     self.state.begin_branch();
                     ways.push(self.run(body));
                     outcomes.push(self.state.end_branch());
@@ -198,10 +199,13 @@ impl Follower {
         let mut unknown_rounds = 0;
         let mut open_rounds = 0;
         for round in 0..KNOWN_ROUNDS_MAX {
+            if self.hurries && round > 0 {
+                return Ended::Normally;
+            }
             if !self.spend(1) {
                 return Ended::Return;
             }
-            let ways_out = self.ways_out;
+            let (ways_out, uncertain) = (self.ways_out, self.uncertain);
             let tested = looped.condition.as_ref().filter(|_| round > 0 || !looped.body_first);
             let goes_on = match tested {
                 Some(condition) => self.evaluate(condition).as_bool().map(|goes_on| goes_on != looped.until),
@@ -227,11 +231,12 @@ impl Follower {
                         self.evaluate(step);
                     }
                     // Where it may have been left, it is not gone through as often as it could.
-                    open_rounds += usize::from(self.ways_out > ways_out);
+                    open_rounds += usize::from(self.ways_out > ways_out || self.uncertain > uncertain);
                     let is_endless = looped.condition.as_ref().is_none_or(|condition| {
                         matches!(condition.kind, crate::code::tree::Kind::Bool(_) | crate::code::tree::Kind::Number(_))
                     });
-                    if open_rounds >= if is_endless { UNKNOWN_ROUNDS } else { OPEN_ROUNDS_MAX } {
+                    let may_be_left = is_endless && self.ways_out > ways_out;
+                    if open_rounds >= if may_be_left { UNKNOWN_ROUNDS } else { OPEN_ROUNDS_MAX } {
                         return Ended::Normally;
                     }
                 }
@@ -266,7 +271,8 @@ impl Follower {
     }
 
     /// Within a loop of which nothing is known the next round of that one is the second of this one.
-    fn rounds_of_unknown(&self) -> usize {
+    fn rounds_of_unknown(&mut self) -> usize {
+        self.uncertain += 1;
         if self.unknown_loops == 0 { UNKNOWN_ROUNDS } else { 1 }
     }
 
@@ -293,12 +299,22 @@ impl Follower {
             return Ended::Normally;
         };
         let mut now = from;
-        for _ in 0..KNOWN_ROUNDS_MAX {
+        let mut open_rounds = 0;
+        for round in 0..KNOWN_ROUNDS_MAX {
+            if self.hurries && round > 0 {
+                return Ended::Normally;
+            }
             if step == 0.0 || (step > 0.0 && now > until) || (step < 0.0 && now < until) {
                 return Ended::Normally;
             }
             self.state.set(&count.variable, Value::number(now));
-            match self.run(&count.body) {
+            let uncertain = self.uncertain;
+            let ended = self.run(&count.body);
+            open_rounds += usize::from(self.uncertain > uncertain);
+            if open_rounds >= OPEN_ROUNDS_MAX {
+                return Ended::Normally;
+            }
+            match ended {
                 Ended::Break => return Ended::Normally,
                 Ended::Return => return Ended::Return,
                 _ => {}
@@ -376,7 +392,8 @@ impl Follower {
     pub(super) fn call(&mut self, function: &Rc<Function>, arguments: Vec<Value>) -> Value {
         /// Functions that call each other. Genuine code of pages stays below ten.
         const CALLS_MAX: usize = 24;
-        if self.state.depth() >= CALLS_MAX || !self.spend(1) {
+        let is_called_again = self.hurries && self.called.contains(&function.at);
+        if self.state.depth() >= CALLS_MAX || is_called_again || !self.spend(1) {
             return Value::sent(arguments.iter().find_map(Value::deep_trail), super::value::Control::Part);
         }
         self.called.insert(function.at);

@@ -184,7 +184,7 @@ impl Trail {
 
     /// The way goes on over another line.
     pub fn go_on(self: &Rc<Self>, at: At) -> Rc<Self> {
-        if self.at == at || self.steps >= STEPS_MAX {
+        if self.at.is_on_line_of(at) || self.steps >= STEPS_MAX {
             return self.clone();
         }
         Rc::new(Self { at, from: Some(self.clone()), source: self.source.clone(), steps: self.steps + 1 })
@@ -199,7 +199,7 @@ impl Trail {
             before = trail.from.as_deref();
         }
         places.reverse();
-        places.dedup();
+        places.dedup_by(|one, other| one.is_on_line_of(*other));
         places
     }
 }
@@ -364,10 +364,16 @@ impl Value {
 
     /// What remains of two values of which either may stand here.
     pub fn or(&self, other: &Self) -> Self {
-        let known = if self.known.is_same(&other.known) {
+        let is_same = self.known.is_same(&other.known);
+        let known = if is_same {
             self.known.clone()
         } else {
             match (&self.known, &other.known) {
+                // Of two lists or objects the one that holds what was sent matters.
+                (Known::List(_) | Known::Object(_), Known::List(_) | Known::Object(_)) => {
+                    let other_holds = other.deep_trail().is_some() && self.deep_trail().is_none();
+                    if other_holds { other.known.clone() } else { self.known.clone() }
+                }
                 // An object that is not made yet is made later.
                 (Known::Nothing | Known::Null, object @ Known::Object(_)) | (object @ Known::Object(_), _) => {
                     object.clone()

@@ -148,6 +148,9 @@ impl<'t> Reader<'t> {
     }
 
     fn push(&mut self, kind: PieceKind, text: &'t str) {
+        if text.trim().is_empty() {
+            return;
+        }
         let line = self.line();
         let language =
             self.language.unwrap_or(if self.found.is_net { Language::VisualBasic } else { Language::VbScript });

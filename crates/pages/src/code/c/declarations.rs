@@ -57,6 +57,9 @@ impl Cursor {
             } else {
                 break;
             }
+            if at - from > TYPE_TOKENS_MAX {
+                return None;
+            }
         }
         if self.is_sign_ahead(at, "?") && !matches!(self.ahead(at + 1), Some(Token::Text(_) | Token::Number(_))) {
             at += 1;
@@ -68,7 +71,7 @@ impl Cursor {
             }
             at += 2 + commas;
         }
-        while self.is_sign_ahead(at, "*") {
+        while self.is_sign_ahead(at, "*") && at - from <= TYPE_TOKENS_MAX {
             at += 1;
         }
         (at - from <= TYPE_TOKENS_MAX).then_some(at)

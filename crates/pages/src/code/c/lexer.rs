@@ -14,7 +14,7 @@ const SIGNS: &[&str] = &[
 ];
 
 /// A longer regular expression is none.
-const PATTERN_LETTERS_MAX: usize = 512;
+const PATTERN_LETTERS_MAX: usize = 256;
 /// Parts of an interpolated string.
 const WOVEN_MAX: usize = 200;
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::coding::is_known;
-use super::{element, joined_letters};
+use super::{element, joined_letters, letter_count, part};
 use crate::flow::expressions::{TEXT_BYTES_MAX, letter, whole};
 use crate::flow::value::{Known, Value};
 
@@ -48,12 +48,12 @@ pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Val
         "left" | "leftb" => Some(Value::text(part(&text()?, 0, Some(length(1)?)))),
         "right" | "rightb" => {
             let text = text()?;
-            let count = text.chars().count();
+            let count = letter_count(&text);
             Some(Value::text(part(&text, count.saturating_sub(length(1)?), None)))
         }
         "len" | "lenb" => match &first.known {
             Known::List(list) => Some(count(list.borrow().len())),
-            _ => Some(count(text()?.chars().count())),
+            _ => Some(count(letter_count(&text()?))),
         },
         "replace" => {
             Some(Value::text(replaced(&text()?, &arguments.get(1)?.as_text()?, &arguments.get(2)?.as_text()?)?))
@@ -142,7 +142,7 @@ fn text_method(text: &Rc<str>, name: &str, arguments: &[Value]) -> Option<Value>
             .get(at)
             .and_then(|argument| joined_letters(argument).or_else(|| argument.as_text().map(|text| text.to_string())))
     };
-    let letters = || text.chars().count();
+    let letters = || letter_count(text);
     match name {
         "length" | "count" => Some(count(letters())),
         "charat" | "chars" => element(&Value::text(text.clone()), arguments.first()),
@@ -280,16 +280,6 @@ fn size(number: f64) -> usize {
 #[expect(clippy::cast_precision_loss, reason = "lists are short")]
 fn count(count: usize) -> Value {
     Value::number(count as f64)
-}
-
-fn part(text: &str, from: usize, length: Option<usize>) -> String {
-    // Decoders ask for letter after letter.
-    if text.is_ascii() {
-        let from = from.min(text.len());
-        let until = length.map_or(text.len(), |length| from.saturating_add(length).min(text.len()));
-        return text.get(from..until).unwrap_or_default().to_owned();
-    }
-    text.chars().skip(from).take(length.unwrap_or(usize::MAX)).collect()
 }
 
 fn replaced(text: &str, old: &str, new: &str) -> Option<String> {
