@@ -14,7 +14,19 @@ const STORES: &[&str] = &["session", "application", "viewstate", "cache", "items
 const PATH_BYTES_MAX: usize = 1_000;
 
 /// Methods that put what they read into what they are handed.
-const READERS: &[&str] = &["copyto", "copytoasync", "writeto", "read", "receive", "readasync", "blockcopy", "copy", "readexactly", "receivefrom", "beginread"];
+const READERS: &[&str] = &[
+    "copyto",
+    "copytoasync",
+    "writeto",
+    "read",
+    "receive",
+    "readasync",
+    "blockcopy",
+    "copy",
+    "readexactly",
+    "receivefrom",
+    "beginread",
+];
 
 /// Variables of the server that are the path of the page itself.
 const OWN_PATHS: &[&str] = &["script_name", "path_translated", "url", "path_info"];
@@ -156,7 +168,12 @@ impl Follower {
             fill(arguments, &trail);
         }
         let is_file = trail.source.is_upload;
-        let class = is_file.then(|| Rc::from("httppostedfile"));
+        let is_stream = super::sources::STREAMS.iter().any(|name| path.ends_with(name));
+        let class = match (is_stream, is_file) {
+            (true, _) => Some(Rc::from("stream")),
+            (false, true) => Some(Rc::from("httppostedfile")),
+            _ => None,
+        };
         let control = if rest.starts_with("servervariables") { Control::Part } else { Control::Whole };
         Some(Value { class, ..Value::sent(Some(trail), control) })
     }
@@ -260,9 +277,9 @@ impl Follower {
             &**name,
             "directoryname" | "fullname" | "directory" | "parent" | "root" | "path" | "name" | "parentfolder"
         );
-        if let Some(path) = super::sinks::path_of(value)
-            .filter(|path| of_path && (path.control > Control::None || matches!(path.known, Known::WebFolder | Known::OwnPage)))
-        {
+        if let Some(path) = super::sinks::path_of(value).filter(|path| {
+            of_path && (path.control > Control::None || matches!(path.known, Known::WebFolder | Known::OwnPage))
+        }) {
             return path;
         }
         // What needs no arguments may stand without parentheses: `stream.ReadAll`.
@@ -289,6 +306,10 @@ impl Follower {
             Known::Object(object) => {
                 if &**name == "length" && matches!(&value.known, Known::Number(number) if *number == 0.0) {
                     *object.content.borrow_mut() = None;
+                }
+                if self.is_page_class(&object.class.0) {
+                    // The methods of its class see it by its name alone.
+                    self.state.set_global(name, value.clone());
                 }
                 object.set(name, value);
             }

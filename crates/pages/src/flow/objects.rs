@@ -45,6 +45,10 @@ impl Follower {
     pub(super) fn made_by_name(&mut self, class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
         let first = arguments.first();
         match (class, method) {
+            ("", "getref") => {
+                let name = crate::code::cursor::name_of(&first?.as_text()?);
+                self.function(&name, 1).map(|function| Value::known(Known::Function(function)))
+            }
             (
                 _,
                 "createobject"
@@ -73,15 +77,13 @@ impl Follower {
             }
             (_, "createdelegate") => arguments.last().cloned(),
             ("server" | "hostingenvironment" | "request" | "", "mappath") => Some(mapped(first)),
-            ("path", "getdirectoryname" | "getfullpath" | "getpathroot") => {
-                match &first?.known {
-                    Known::OwnPage if method == "getfullpath" => first.cloned(),
-                    Known::OwnPage => Some(Value::known(Known::WebFolder)),
-                    _ => first
-                        .filter(|first| matches!(first.known, Known::WebFolder) || first.control > Control::None)
-                        .cloned(),
-                }
-            }
+            ("path", "getdirectoryname" | "getfullpath" | "getpathroot") => match &first?.known {
+                Known::OwnPage if method == "getfullpath" => first.cloned(),
+                Known::OwnPage => Some(Value::known(Known::WebFolder)),
+                _ => first
+                    .filter(|first| matches!(first.known, Known::WebFolder) || first.control > Control::None)
+                    .cloned(),
+            },
             ("path", "combine") => {
                 let mut value = arguments.first().cloned().unwrap_or_default();
                 for part in arguments.iter().skip(1) {
@@ -161,7 +163,8 @@ impl Follower {
             "cryptostream" | "bufferedstream" => Some(filled(class, None, first)),
             "streamreader" | "binaryreader" | "stringreader"
                 if first.is_some_and(|first| {
-                    first.as_object().is_some() || first.trail.is_some() && class != "streamreader"
+                    let is_path = class == "streamreader" && first.class() != Some("stream");
+                    first.as_object().is_some() || first.trail.is_some() && !is_path
                 }) =>
             {
                 let content = first?.as_object().and_then(|object| object.content.borrow().clone());
@@ -175,6 +178,15 @@ impl Follower {
     pub(super) fn object_method(&mut self, value: &Value, name: &Name, arguments: &[Value]) -> Value {
         let class = value.class().unwrap_or_default().to_owned();
         let settled: Vec<Value> = arguments.iter().map(|argument| self.settled(argument)).collect();
+        // `InvokeMember("Run", …, object, arguments)` of a class of COM.
+        if &**name == "invokemember"
+            && super::value::is_com(&class)
+            && let Some(method) = settled.first().and_then(Value::as_text)
+        {
+            let method = crate::code::cursor::name_of(&method);
+            let given = unpacked(settled.last());
+            return self.sink(&class, &method, Some(value), &given).unwrap_or_default();
+        }
         if let Some(result) = reflected(&class, name, &settled) {
             return match result {
                 Reflected::Is(value) => value,
@@ -396,7 +408,9 @@ fn reflected(class: &str, name: &str, arguments: &[Value]) -> Option<Reflected> 
     let unknown = (is_unknown && name == "getmethod").then_some("?");
     let class = class.strip_prefix("type:").or_else(|| class.strip_prefix("method:")).or(unknown)?;
     match name {
-        "createdelegate" => Some(Reflected::Is(Value { class: Some(Rc::from(format!("method:{class}"))), ..Value::default() })),
+        "createdelegate" => {
+            Some(Reflected::Is(Value { class: Some(Rc::from(format!("method:{class}"))), ..Value::default() }))
+        }
         "getmethod" | "getconstructor" => {
             let method = crate::code::cursor::name_of(&arguments.first()?.as_text()?);
             let class = Rc::from(format!("method:{class}.{method}"));

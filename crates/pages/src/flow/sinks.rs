@@ -99,7 +99,9 @@ impl Follower {
             | ("runspaceinvoke", "invoke")
             | ("invokecommand", "invokescript" | "newscriptblock") => arguments.first(),
             ("" | "powershell", "createpipeline") | ("runspace", "createpipeline") => arguments.first(),
-            ("xslcompiledtransform" | "xsltransform", "load") if arguments.iter().any(|one| one.deep_trail().is_some()) => {
+            ("xslcompiledtransform" | "xsltransform", "load")
+                if arguments.iter().any(|one| one.deep_trail().is_some()) =>
+            {
                 arguments.first()
             }
             ("xamlreader" | "xamlservices", "parse" | "load") => arguments.first(),
@@ -115,6 +117,12 @@ impl Follower {
         let code = code.cloned().unwrap_or_default();
         let name = Named(class, method);
         let trail = stronger(code.deep_trail(), receiver.and_then(Value::deep_trail));
+        // An included file may define a function `Execute` that asks a database.
+        let is_statement = code.class.as_deref() == Some(super::expressions::DATABASE_STATEMENT);
+        if is_statement && class.is_empty() {
+            self.note(Fact::RunsUnseen, &name);
+            return Some(Value::default());
+        }
         if let Some(trail) = trail {
             self.flow(Ability::Evaluate, &trail, &name);
             return Some(Value::sent(Some(trail), Control::Part));
@@ -167,12 +175,7 @@ impl Follower {
     }
 
     /// Methods that start something whatever the object is, if they are given what was sent.
-    fn starts_unnamed(
-        &mut self,
-        class: &str,
-        method: &str,
-        arguments: &[Value],
-    ) -> Option<Value> {
+    fn starts_unnamed(&mut self, class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
         let is_unknown = class == "?";
         if !is_unknown || !matches!(method, "shellexecute" | "exec" | "run") {
             return None;
@@ -489,7 +492,9 @@ impl Follower {
                 } else {
                     (arguments.get(1), arguments.first())
                 };
-                if let Some(trail) = connection.and_then(Value::deep_trail) {
+                // What a connection that is open was asked says nothing of where it leads.
+                let text = connection.filter(|connection| connection.as_object().is_none());
+                if let Some(trail) = text.and_then(Value::deep_trail) {
                     self.note_flow(Fact::AnyDatabase, Ability::Database, &trail, &name);
                 }
                 self.statement(statement, &name);

@@ -59,6 +59,10 @@ const VARIABLES_OF_SERVER: &[&str] = &[
     "instance_meta_path",
 ];
 
+/// Members that are streams of what is sent.
+pub(super) const STREAMS: &[&str] =
+    &["inputstream", "getbufferlessinputstream", "getbufferedinputstream", ".body", "filecontent"];
+
 /// Members that are numbers or truths and no more.
 const COUNTS: &[&str] = &["count", "length", "contentlength", "haskeys", "totalbytes", "issecureconnection", "keys"];
 
@@ -99,7 +103,10 @@ impl Follower {
     pub(super) fn settled(&self, value: &Value) -> Value {
         match self.source_of(value) {
             Some(trail) => {
-                Value { known: Known::Nothing, trail: Some(trail), control: Control::Whole, class: value.class.clone() }
+                let is_stream =
+                    matches!(&value.known, Known::Path(path) if STREAMS.iter().any(|name| path.ends_with(name)));
+                let class = if is_stream { Some(Rc::from("stream")) } else { value.class.clone() };
+                Value { known: Known::Nothing, trail: Some(trail), control: Control::Whole, class }
             }
             None => value.clone(),
         }

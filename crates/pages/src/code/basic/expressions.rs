@@ -339,15 +339,6 @@ impl Reader {
         let mut links = Vec::new();
         loop {
             let at = self.0.at();
-            let goes_on_below = matches!(self.0.peek(), Some(Token::LineEnd)) && self.0.is_sign_ahead(1, ".");
-            if goes_on_below
-                && !matches!(first.kind, Kind::WithObject)
-                && self.0.name_ahead(2).is_some()
-                && !links.is_empty()
-                && self.follows_closely()
-            {
-                self.0.skip(1);
-            }
             if self.0.is_sign(".") || self.0.is_sign("?.") {
                 let Some(name) = self.0.name_ahead(1).cloned() else { break };
                 self.0.skip(2);
@@ -368,11 +359,6 @@ impl Reader {
         }
         let at = first.at;
         Expression { kind: Kind::Chain(Box::new(first), links), at }
-    }
-
-    /// A line that begins with a dot goes on with the line before only in VB.NET, and not within `With`.
-    fn follows_closely(&self) -> bool {
-        self.0.classes.is_empty()
     }
 
     /// A type: `System.Collections.Generic.List(Of String)`, `Byte()`.

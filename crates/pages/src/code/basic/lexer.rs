@@ -218,7 +218,8 @@ impl<'t> Lexer<'t> {
         /// A longer name is none.
         const NAME_LETTERS_MAX: usize = 256;
         let end = rest.char_indices().take(NAME_LETTERS_MAX).find(|(_, letter)| *letter == ']').map(|(end, _)| end);
-        let name = end.and_then(|end| rest.get(1..end)).filter(|name| !name.is_empty() && !name.contains(['\n', '\r', '"']));
+        let name =
+            end.and_then(|end| rest.get(1..end)).filter(|name| !name.is_empty() && !name.contains(['\n', '\r', '"']));
         let Some(name) = name else {
             self.skip(1);
             return Some(Token::Sign("["));

@@ -347,6 +347,12 @@ impl Cursor {
             let kind = self.braces();
             return Some(Expression { kind, at });
         }
+        // `new Function(code)` makes a function of text, and is no `function` though names have no case here.
+        if self.is_name("function") && self.is_function_text() {
+            self.skip(2);
+            let arguments = self.list(")");
+            return Some(Expression { kind: Kind::New(Rc::from("function"), arguments, Vec::new()), at });
+        }
         if self.is_name("function") {
             let function = self.function_value()?;
             return Some(Expression { kind: Kind::Function(Rc::new(function)), at });
@@ -366,6 +372,25 @@ impl Cursor {
         let arguments = if self.take_sign("(") { self.list(")") } else { Vec::new() };
         let members = if self.is_sign("{") { self.initial_members() } else { Vec::new() };
         Some(Expression { kind: Kind::New(class.unwrap_or_else(|| Rc::from("")), arguments, members), at })
+    }
+
+    /// `Function(…)` behind which no body stands.
+    fn is_function_text(&self) -> bool {
+        /// More tokens than any list of arguments has.
+        const TOKENS_MAX: usize = 400;
+        let mut open = 0_usize;
+        for at in 1..TOKENS_MAX {
+            match self.ahead(at) {
+                Some(Token::Sign("(")) => open += 1,
+                Some(Token::Sign(")")) if open <= 1 => {
+                    return !self.is_sign_ahead(at + 1, "{") && !self.is_sign_ahead(at + 1, ":");
+                }
+                Some(Token::Sign(")")) => open -= 1,
+                Some(_) if open > 0 => {}
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// The name after `new`: a type, in JScript any chain of names.

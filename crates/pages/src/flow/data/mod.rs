@@ -110,7 +110,10 @@ pub(super) fn element(value: &Value, at: Option<&Value>) -> Option<Value> {
 
 /// Functions that take a few letters of a text, and cost the same however long it is.
 fn takes_letters(method: &str) -> bool {
-    matches!(method, "mid" | "midb" | "len" | "lenb" | "charat" | "charcodeat" | "substring" | "substr" | "length" | "chars")
+    matches!(
+        method,
+        "mid" | "midb" | "len" | "lenb" | "charat" | "charcodeat" | "substring" | "substr" | "length" | "chars"
+    )
 }
 
 /// Letters of a text from a place on. Decoders ask for letter after letter of a long text.

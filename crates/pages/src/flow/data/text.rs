@@ -66,7 +66,9 @@ pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Val
             Known::Bytes(bytes) => Some(Value::number(bytes.len() as f64 - 1.0)),
             _ => None,
         },
-"isnumeric" => Some(Value::bool(first.as_number().is_some() && text().is_none_or(|text| !text.trim().is_empty()))),
+        "isnumeric" => {
+            Some(Value::bool(first.as_number().is_some() && text().is_none_or(|text| !text.trim().is_empty())))
+        }
         "lbound" => Some(Value::number(0.0)),
         "ucase" => Some(Value::text(text()?.to_uppercase())),
         "lcase" => Some(Value::text(text()?.to_lowercase())),
