@@ -56,6 +56,9 @@ pub(crate) fn judge(followed: &Followed) -> (Judgement, String) {
     if connects_natively(followed) {
         return (Judgement::Shell, "It calls what starts programs and connects them to another machine.".to_owned());
     }
+    if seen(Fact::PlantsProgram) && seen(Fact::StartsFixed) {
+        return (Judgement::Shell, "It writes a program that it carries to the disk, and starts one.".to_owned());
+    }
     if seen(Fact::PlantsPage) {
         return (Judgement::Shell, "It writes another page that runs code.".to_owned());
     }

@@ -82,6 +82,8 @@ pub(crate) enum Fact {
     KeepsPasswords,
     /// Writes a page of its own.
     PlantsPage,
+    /// Writes a program or script of its own to the disk.
+    PlantsProgram,
     /// Reads what passes on the network.
     SniffsRaw,
     Listens,

@@ -406,6 +406,7 @@ impl Follower {
             None if content.as_ref().and_then(Value::as_text).is_some_and(|text| is_server_code(&text)) => {
                 self.note(Fact::PlantsPage, name)
             }
+            None if is_program(path_text.as_deref(), content.as_ref()) => self.note(Fact::PlantsProgram, name),
             None => self.path_flow(Fact::Creates, Ability::Write, Some(path), name),
         }
     }
@@ -612,6 +613,17 @@ impl Follower {
             self.facts.sinks.push((fact, sink.to_string(), self.at));
         }
     }
+}
+
+/// A program or script that stands in the page and is written to the disk.
+fn is_program(path: Option<&str>, content: Option<&Value>) -> bool {
+    const PROGRAMS: &[&str] = &["exe", "dll", "com", "scr", "bat", "cmd", "ps1", "vbs", "js", "hta"];
+    let begins = |text: &str| text.starts_with("MZ\u{90}") || text.starts_with("MZ\0");
+    let extension = path.and_then(|path| path.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
+    content.is_some_and(|content| {
+        content.as_text().is_some_and(|text| begins(&text))
+            || content.as_bytes().is_some_and(|bytes| bytes.starts_with(b"MZ"))
+    }) || extension.is_some_and(|extension| PROGRAMS.contains(&&*extension))
 }
 
 /// Text that the web server would run.

@@ -102,6 +102,11 @@ impl Reader {
                     (_, false) => StatementKind::Return(None),
                 })
             }
+            "on" if self.0.is_name_ahead(1, "error") => {
+                // `On Error Resume Next`, `On Error GoTo 0`; what follows without a separator is a statement of its own.
+                self.0.skip(4);
+                None
+            }
             "on" | "option" | "goto" | "resume" | "randomize" | "stop" | "erase" | "end" | "raiseevent"
             | "inherits" | "implements" => {
                 self.inherited(word);
