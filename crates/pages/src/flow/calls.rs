@@ -197,7 +197,7 @@ impl Follower {
     pub(super) fn member(&mut self, value: &Value, name: &Name) -> Value {
         // Whatever a page calls it: what has a request is the page, its context or a handler's.
         let is_request = matches!(&**name, "request" | "_request");
-        if is_request && !value.as_object().is_some_and(|object| object.member(name).is_some()) {
+        if is_request && value.as_object().is_none_or(|object| object.member(name).is_none()) {
             return Value::path("request");
         }
         match &value.known {
@@ -529,106 +529,93 @@ fn is_count(name: &str) -> bool {
     matches!(name, "length" | "count" | "size" | "contentlength" | "totalbytes" | "hasfile" | "haskeys" | "eof" | "bof")
 }
 
-/// What goes in cannot come out: a number, a date, a truth; or it is looked up and not handed on.
+/// Functions that give a number, a date, a truth; or what they look up is not handed on.
+const HARMLESS: &[&str] = &[
+    "abs",
+    "all",
+    "any",
+    "cbool",
+    "cbyte",
+    "cdate",
+    "cdbl",
+    "cint",
+    "clng",
+    "compare",
+    "compareto",
+    "computehash",
+    "contains",
+    "containskey",
+    "csng",
+    "dateadd",
+    "datediff",
+    "day",
+    "endswith",
+    "equals",
+    "exists",
+    "fileexists",
+    "fix",
+    "folderexists",
+    "gethashcode",
+    "hashpasswordforstoringinconfigfile",
+    "haskey",
+    "hasvalue",
+    "hour",
+    "indexof",
+    "instr",
+    "instrrev",
+    "int",
+    "isarray",
+    "isdate",
+    "isdbnull",
+    "isempty",
+    "isinrole",
+    "ismatch",
+    "isnan",
+    "isnull",
+    "isnullorempty",
+    "isnullorwhitespace",
+    "isnumeric",
+    "isobject",
+    "isreference",
+    "lastindexof",
+    "lbound",
+    "len",
+    "lenb",
+    "minute",
+    "month",
+    "parsefloat",
+    "parseint",
+    "round",
+    "second",
+    "sgn",
+    "sqr",
+    "startswith",
+    "strcomp",
+    "test",
+    "toboolean",
+    "tobyte",
+    "todatetime",
+    "todecimal",
+    "todouble",
+    "toint16",
+    "toint32",
+    "toint64",
+    "tosingle",
+    "tryparse",
+    "typename",
+    "ubound",
+    "val",
+    "vartype",
+    "year",
+];
+
+/// Types whose `Parse` gives no text.
+const PLAIN_TYPES: &[&str] = &[
+    "bool", "boolean", "byte", "date", "datetime", "decimal", "double", "enum", "float", "guid", "int", "int32",
+    "int64", "integer", "long", "short", "single", "timespan",
+];
+
+/// What goes in cannot come out.
 fn is_harmless(class: &str, method: &str) -> bool {
-    matches!(
-        method,
-        "cint"
-            | "clng"
-            | "cdbl"
-            | "cbool"
-            | "csng"
-            | "cdate"
-            | "cbyte"
-            | "int"
-            | "fix"
-            | "val"
-            | "abs"
-            | "round"
-            | "parseint"
-            | "parsefloat"
-            | "toint32"
-            | "toint16"
-            | "toint64"
-            | "todouble"
-            | "todecimal"
-            | "toboolean"
-            | "todatetime"
-            | "tobyte"
-            | "tosingle"
-            | "tryparse"
-            | "isnumeric"
-            | "isdate"
-            | "isempty"
-            | "isnull"
-            | "isnullorempty"
-            | "isnullorwhitespace"
-            | "len"
-            | "lenb"
-            | "instr"
-            | "instrrev"
-            | "indexof"
-            | "lastindexof"
-            | "contains"
-            | "startswith"
-            | "endswith"
-            | "equals"
-            | "compare"
-            | "compareto"
-            | "strcomp"
-            | "ismatch"
-            | "test"
-            | "exists"
-            | "fileexists"
-            | "folderexists"
-            | "gethashcode"
-            | "computehash"
-            | "isnan"
-            | "datediff"
-            | "dateadd"
-            | "haskey"
-            | "containskey"
-            | "hasvalue"
-            | "isinrole"
-            | "any"
-            | "all"
-            | "isarray"
-            | "isobject"
-            | "isdbnull"
-            | "isreference"
-            | "hashpasswordforstoringinconfigfile"
-            | "year"
-            | "month"
-            | "day"
-            | "hour"
-            | "minute"
-            | "second"
-            | "vartype"
-            | "typename"
-            | "ubound"
-            | "lbound"
-            | "sgn"
-            | "sqr"
-    ) || (method == "parse"
-        && matches!(
-            class,
-            "int"
-                | "int32"
-                | "int64"
-                | "long"
-                | "short"
-                | "byte"
-                | "double"
-                | "decimal"
-                | "float"
-                | "single"
-                | "boolean"
-                | "bool"
-                | "datetime"
-                | "guid"
-                | "integer"
-                | "enum"
-                | "timespan"
-                | "date"
-        ))
+    HARMLESS.contains(&method) || (method == "parse" && PLAIN_TYPES.contains(&class))
 }

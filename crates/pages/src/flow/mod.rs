@@ -303,7 +303,12 @@ impl Follower {
             if function.native.is_some() {
                 continue;
             }
-            let is_web_method = function.is_web_method || (self.is_service && function.class.is_some());
+            // The class of a service does what its contract, an interface, says.
+            let is_of_contract = || {
+                let named = function.name.as_ref().and_then(|name| self.functions.get(name));
+                named.is_some_and(|all| all.iter().any(|function| function.is_web_method))
+            };
+            let is_web_method = function.is_web_method || (self.is_service && is_of_contract());
             // What was called with what the page knows need not be called without.
             if self.called.contains(&function.at) && !is_web_method && rank(&function) > 0 {
                 continue;

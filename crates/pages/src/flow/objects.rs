@@ -160,17 +160,7 @@ impl Follower {
                 };
                 Some(filled(class, plain, first))
             }
-            "cryptostream" | "bufferedstream" => Some(filled(class, None, first)),
-            "streamreader" | "binaryreader" | "stringreader"
-                if first.is_some_and(|first| {
-                    let is_path = class == "streamreader" && first.class() != Some("stream");
-                    first.as_object().is_some() || first.trail.is_some() && !is_path
-                }) =>
-            {
-                let content = first?.as_object().and_then(|object| object.content.borrow().clone());
-                Some(filled(class, content, first))
-            }
-            _ => None,
+            _ => made_over(class, first?),
         }
     }
 
@@ -275,6 +265,22 @@ impl Follower {
             return Some(Value { trail: text.trail.clone(), control: text.control, ..value });
         }
         None
+    }
+}
+
+/// Streams and readers over something else.
+fn made_over(class: &str, inner: &Value) -> Option<Value> {
+    match class {
+        "cryptostream" | "bufferedstream" => Some(filled(class, None, Some(inner))),
+        "streamreader" | "binaryreader" | "stringreader"
+            // A reader of a path reads a file; a reader of what is sent, that.
+            if inner.as_object().is_some()
+                || inner.trail.is_some() && (class != "streamreader" || inner.class() == Some("stream")) =>
+        {
+            let content = inner.as_object().and_then(|object| object.content.borrow().clone());
+            Some(filled(class, content, Some(inner)))
+        }
+        _ => None,
     }
 }
 

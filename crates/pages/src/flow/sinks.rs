@@ -204,11 +204,8 @@ impl Follower {
             ) => {
                 let trail = arguments.iter().find_map(Value::deep_trail);
                 // What is loaded by a method of something unknown is code only where bytes of the request are.
-                if class == "?"
-                    && (!matches!(method, "load")
-                        || !trail.as_ref().is_some_and(|trail| trail.source.strength == Strength::Sent)
-                        || receiver.is_some())
-                {
+                let is_sent = trail.as_ref().is_some_and(|trail| trail.source.strength == Strength::Sent);
+                if class == "?" && (method != "load" || receiver.is_some() || !is_sent) {
                     return None;
                 }
                 match trail {
@@ -321,6 +318,21 @@ impl Follower {
                     Value::sent(opened.trail, Control::None)
                 })
             }
+            _ => self.reads_files(class, method, receiver, arguments),
+        }
+    }
+
+    /// Files are read, folders listed, what is open or uploaded is written.
+    fn reads_files(
+        &mut self,
+        class: &str,
+        method: &str,
+        receiver: Option<&Value>,
+        arguments: &[Value],
+    ) -> Option<Value> {
+        let first = arguments.first();
+        let name = Named(class, method);
+        match (class, method) {
             (
                 "textstream" | "file" | "streamreader" | "filestream",
                 "readall" | "readline" | "readtoend" | "read" | "openastextstream",

@@ -251,7 +251,10 @@ impl Reader {
             return;
         }
         self.skip_rest_of_line();
-        while !self.0.at_end() && !(self.0.is_name("end") && self.0.is_name_ahead(1, "property")) {
+        while !self.0.at_end() {
+            if self.0.is_name("end") && self.0.is_name_ahead(1, "property") {
+                break;
+            }
             let is_get = self.0.is_name("get");
             if is_get || self.0.is_name("set") {
                 let at = self.0.at();

@@ -232,9 +232,6 @@ impl Reader {
             if !self.0.take_sign(",") && self.0.place() == before {
                 break;
             }
-            if !self.at_line_end() && self.0.place() != before && !matches!(self.0.peek(), Some(_)) {
-                break;
-            }
         }
         all
     }

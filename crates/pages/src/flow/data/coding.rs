@@ -171,7 +171,6 @@ fn percent_decoded(text: &str, wide: bool) -> String {
 /// What deflated bytes come to, up to a limit.
 pub(crate) fn inflate(bytes: &[u8], gzip: bool) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
-    #[expect(clippy::disallowed_methods, reason = "what a page carries is inflated here up to a limit, in memory")]
     let read = if gzip {
         flate2::read::GzDecoder::new(bytes).take(INFLATED_BYTES_MAX).read_to_end(&mut plain)
     } else {

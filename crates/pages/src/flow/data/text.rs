@@ -12,6 +12,15 @@ const ELEMENTS_MAX: usize = 262_144;
 
 /// Functions that are called by their names.
 pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
+    if let Some(known) = list_call(class, method, arguments) {
+        return Some(known);
+    }
+    let first = arguments.first().filter(|first| is_known(first))?;
+    letter_call(class, method, first, arguments)
+}
+
+/// Functions that make lists, or text of them.
+fn list_call(class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
     if matches!(method, "array" | "tuple") && matches!(class, "" | "this") {
         return Some(Value::list(arguments.to_vec()));
     }
@@ -31,7 +40,11 @@ pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Val
         }
         return arguments.first().cloned();
     }
-    let first = arguments.first().filter(|first| is_known(first))?;
+    None
+}
+
+/// Functions of text.
+fn letter_call(class: &str, method: &str, first: &Value, arguments: &[Value]) -> Option<Value> {
     let text = || first.as_text();
     let number = |at: usize| arguments.get(at).and_then(Value::as_number);
     let length = |at: usize| number(at).map(size);
@@ -92,6 +105,15 @@ pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Val
             let (within, wanted) = (arguments.get(skip)?.as_text()?, arguments.get(skip + 1)?.as_text()?);
             Some(Value::number(found(&within, &wanted).map_or(0.0, |at| at + 1.0)))
         }
+        "format" if class == "string" => Some(Value::text(formatted(&text()?, arguments.get(1..)?)?)),
+        _ => number_call(method, first, arguments),
+    }
+}
+
+/// Functions of numbers.
+fn number_call(method: &str, first: &Value, arguments: &[Value]) -> Option<Value> {
+    let number = |at: usize| arguments.get(at).and_then(Value::as_number);
+    match method {
         "hex" => Some(Value::text(format!("{:X}", whole(first.as_number()?)))),
         "oct" => Some(Value::text(format!("{:o}", whole(first.as_number()?)))),
         "cint" | "clng" | "cdbl" | "cbyte" | "csng" | "val" | "int" | "fix" | "parse" | "number" | "parsefloat" => {
@@ -112,7 +134,6 @@ pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Val
         "ceil" | "ceiling" => Some(Value::number(first.as_number()?.ceil())),
         "round" => Some(Value::number(first.as_number()?.round())),
         "pow" => Some(Value::number(first.as_number()?.powf(number(1)?))),
-        "format" if class == "string" => Some(Value::text(formatted(&text()?, arguments.get(1..)?)?)),
         _ => None,
     }
 }
@@ -276,7 +297,7 @@ fn joined_by(list: &[Value], separator: &str) -> Option<Value> {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "negative sizes are none")]
 fn size(number: f64) -> usize {
-    number.max(0.0).min(1e12) as usize
+    number.clamp(0.0, 1e12) as usize
 }
 
 #[expect(clippy::cast_precision_loss, reason = "lists are short")]

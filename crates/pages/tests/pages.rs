@@ -1,0 +1,225 @@
+//! What pages are judged by: what they do, in every language and disguise. All of them are inert look-alikes, put
+//! together of fragments.
+
+use model::page::Judgement;
+
+/// Each page, the name of its file, and what is to be thought of it.
+fn check(pages: &[(&str, &str, Judgement)]) {
+    for (name, page, expected) in pages {
+        let reading = pages::read(page.as_bytes(), name);
+        assert_eq!(reading.judgement, *expected, "{page}\n{reading:#?}");
+        assert_eq!(reading.because.is_empty(), *expected == Judgement::Nothing, "{page}");
+    }
+}
+
+/// A page of C#.
+macro_rules! sharp {
+    ($($part:expr),*) => { concat!("<%@ Page Language=\"C#\" %><script runat=\"server\">", $($part),*, "</script>") };
+}
+
+#[test]
+fn what_is_sent_and_run_is_a_shell_in_every_language() {
+    use Judgement::Shell;
+    check(&[
+        ("a.asp", concat!("<%ev", "al req", "uest(\"field\")%>"), Shell),
+        ("a.asp", concat!("<%exec", "ute(req", "uest(\"field\"))%>"), Shell),
+        (
+            "a.aspx",
+            concat!("<%@ Page Language=\"JScript\"%><%ev", "al(Req", "uest.Item[\"field\"],\"none\");%>"),
+            Shell,
+        ),
+        ("a.aspx", sharp!("void Page_Load(){ Proc", "ess.Start(Req", "uest[\"field\"]); }"), Shell),
+        (
+            "a.ashx",
+            concat!(
+                "<%@ WebHandler Language=\"C#\" Class=\"H\" %>public class H : IHttpHandler { public void ProcessRequest(HttpContext c) {",
+                "var bytes = Convert.FromBase64String(c.Req",
+                "uest.Form[\"field\"]); System.Reflection.Assem",
+                "bly.Load(bytes); } }"
+            ),
+            Shell,
+        ),
+        (
+            "a.aspx",
+            concat!(
+                "<%@ Page Language=\"VB\" %><script runat=\"server\">Sub Page_Load()\n Dim p As New Proc",
+                "ess()\n p.StartInfo.FileName = Req",
+                "uest.Form(\"field\")\n p.Start()\nEnd Sub</script>"
+            ),
+            Shell,
+        ),
+    ]);
+}
+
+#[test]
+fn disguises_are_computed() {
+    use Judgement::Shell;
+    check(&[
+        // Letters one further than they should be, decoded by a function that declares nothing.
+        (
+            "a.asp",
+            concat!(
+                "<%code=\"fwbm!sfrvftu)#b#*\"\nexec",
+                "ute(plain(code))\nfunction plain(text)\nfor i=1 to len(text)\n",
+                "out=out&chr(asc(mid(text,i,1))-1)\nnext\nplain=out\nend function%>"
+            ),
+            Shell,
+        ),
+        ("a.asp", concat!("<%exec", "ute(strreverse(\")\"\"a\"\"(tseuqer la\" & \"ve\"))%>"), Shell),
+        ("a.asp", concat!("<%exec", "ute(chr(101)&chr(&H76)&chr(&0141)&\"l req\"&\"uest(1)\")%>"), Shell),
+        // Kept for a later request.
+        (
+            "a.asp",
+            concat!(
+                "<%if isempty(session(\"k\")) then\nsession(\"k\")=req",
+                "uest(\"f\")\nelse\nexec",
+                "ute(session(\"k\"))\nend if%>"
+            ),
+            Shell,
+        ),
+        // By the names of methods.
+        (
+            "a.aspx",
+            sharp!(
+                "void Page_Load(){ var m = Type.GetType(\"System.Diagnostics.Proc\" + \"ess\").GetMethod(\"St\" + \"art\");",
+                " m.Invoke(null, new object[] { Req",
+                "uest[\"f\"] }); }"
+            ),
+            Shell,
+        ),
+        // Everything on one line, and the name in letters of Unicode.
+        (
+            "a.aspx",
+            sharp!(
+                "string Run(string a){ return Pr\\u006fc",
+                "ess.Start(a).ToString(); } void Page_Load(){ Run(Req",
+                "uest[\"f\"]); }"
+            ),
+            Shell,
+        ),
+    ]);
+}
+
+#[test]
+fn bodies_of_requests_go_through_buffers_and_streams() {
+    use Judgement::Shell;
+    check(&[
+        (
+            "a.aspx",
+            sharp!(
+                "void Page_Load(){ var b = new byte[Req",
+                "uest.ContentLength]; Req",
+                "uest.InputStream.Read(b, 0, b.Length); Assem",
+                "bly.Load(b); }"
+            ),
+            Shell,
+        ),
+        (
+            "a.aspx",
+            sharp!(
+                "void Run(Page any){ var m = new MemoryStream(); any.Req",
+                "uest.InputStream.CopyTo(m); Assem",
+                "bly.Load(m.ToArray()); } "
+            ),
+            Shell,
+        ),
+        (
+            "a.aspx",
+            sharp!(
+                "object[] Cut(byte[] d){ var all = new object[9]; var i = 0; while (i < d.Length) { all[d[i]] = d; i++; } return all; }",
+                "void Page_Load(){ var all = new object[9]; if (x) { all = Cut(Req",
+                "uest.BinaryRead(9)); } Proc",
+                "ess.Start((string) all[3]); }"
+            ),
+            Shell,
+        ),
+    ]);
+}
+
+#[test]
+fn files_of_the_site_are_written_on_request() {
+    use Judgement::{Look, Nothing, Shell};
+    check(&[
+        (
+            "a.asp",
+            concat!(
+                "<%set f=createobject(\"scripting.filesystem\"&\"object\").createtextfile(req",
+                "uest(\"p\"))\nf.write req",
+                "uest(\"c\")%>"
+            ),
+            Shell,
+        ),
+        (
+            "a.aspx",
+            concat!(
+                "<%@ Page Language=\"C#\" %><script runat=\"server\">void Go(){ up.SaveAs(where.Text + up.FileName); }</script>",
+                "<asp:FileUpload ID=\"up\" runat=\"server\"/><asp:TextBox ID=\"where\" runat=\"server\"/>"
+            ),
+            Shell,
+        ),
+        // To a folder that is fixed: an ordinary upload, at which somebody may look.
+        (
+            "a.aspx",
+            sharp!("void Go(){ Req", "uest.Files[0].SaveAs(\"d:\\\\in\\\\\" + Req", "uest.Files[0].FileName); }"),
+            Look,
+        ),
+        ("a.aspx", sharp!("void Go(){ File.WriteAllText(\"d:\\\\in\\\\count.txt\", number.ToString()); }"), Nothing),
+    ]);
+}
+
+#[test]
+fn ordinary_pages_are_none() {
+    use Judgement::Nothing;
+    check(&[
+        ("a.asp", "<%response.write server.htmlencode(request(\"name\"))%>", Nothing),
+        // An object that another file makes has an `Execute` of its own.
+        (
+            "a.asp",
+            "<%if x then set c = other\nset r = c.execute(\"select 1 where id=\" & clng(request(\"id\")))%>",
+            Nothing,
+        ),
+        ("a.asp", "<%with c\n.execute \"select \" & request(\"id\")\nend with%>", Nothing),
+        ("a.aspx", sharp!("void Page_Load(){ Process.GetCurrentProcess(); label.Text = Request[\"name\"]; }"), Nothing),
+        ("a.htm", "<script>eval(request)</script>", Nothing),
+        ("a.aspx", "<%@ Page Language=\"C#\" %><%-- Process.Start(Request[\"a\"]) --%>", Nothing),
+    ]);
+}
+
+#[test]
+fn code_inside_other_files_and_encodings_is_found() {
+    let page = concat!("<%ev", "al req", "uest(\"field\")%>");
+    let wide: Vec<u8> = page.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [
+        [b"GIF89a".as_slice(), page.as_bytes()].concat(),
+        [b"!BDN\x11\x22\x33\x44".as_slice(), &[0; 600], page.as_bytes(), &[0xFF; 40]].concat(),
+        [b"\x30\x82\x04\xA2\x02\x01\x00".as_slice(), page.as_bytes()].concat(),
+        [b"\xFF\xFE".as_slice(), &wide].concat(),
+        wide,
+        [b"\xEF\xBB\xBF".as_slice(), page.as_bytes()].concat(),
+    ] {
+        assert_eq!(pages::read(&bytes, "a.asp").judgement, Judgement::Shell, "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_page_may_be_cut_anywhere_and_reads_the_same_twice() {
+    let page = sharp!(
+        "/* c */ class A<T> : B { [DllImport(\"k\", EntryPoint=\"e\")] static extern int E(int a); int P { get { return $\"{x}\".Length; } }",
+        " void Page_Load(){ try { for (int i = 0; i < 3; i++) { x[i] ^= (byte) 'a'; } } catch (Exception e) { } finally { }",
+        " switch (a) { case \"x\": break; default: Go(y => y.Z(), new { a = 1 }); break; } Proc",
+        "ess.Start(Req",
+        "uest[\"f\"]); } }"
+    );
+    let basic = concat!(
+        "<%@codepage=65000%><%class a\npublic property get b(c)\nb=c(1)&\"x\"\nend property\nend class\nfor each x in array(1,2)\nif x then y=x else z=.w\nnext\n",
+        "select case x\ncase 1,2\nexec",
+        "ute req",
+        "uest(1)\nend select\nwith a\n.b \"c\", _\n&h41\nend with%><%=a%><!--#include file=\"b\"-->#@~^AAAAAA==a^#~@"
+    );
+    for (page, names) in [(page, ["a.aspx", "a.cshtml"]), (basic, ["a.asp", "a.vbhtml"])] {
+        for (end, name) in (0..=page.len()).flat_map(|end| names.map(|name| (end, name))) {
+            let cut = page.as_bytes().get(..end).expect("within the page");
+            assert_eq!(pages::read(cut, name), pages::read(cut, name));
+        }
+    }
+}
