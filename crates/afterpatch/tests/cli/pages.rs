@@ -67,7 +67,7 @@ fn an_assessment_says_what_pages_do_and_shows_it() {
     tree.put(&format!("{shared}/runs.aspx"), RUNS);
     tree.put(&format!("{shared}/disguised.asp"), DISGUISED);
     // A picture that a page could include, and a name that no web server runs by itself.
-    tree.put(&format!("{shared}/logo.jpg"), &format!("GIF89a{DISGUISED}"));
+    tree.put(&format!("{shared}/logo.jpg"), format!("GIF89a{DISGUISED}"));
     tree.put("EXC01/C/inetpub/wwwroot/shop/ordinary.aspx", ORDINARY);
     let assessed = assess(tree.path());
     assert_eq!(word(&assessed.json["verdict"]), "compromised");
@@ -94,7 +94,7 @@ fn pages_made_to_hurt_are_read_and_said() {
     let folder = "EXC01/C/inetpub/wwwroot/aspnet_client";
     let deep = format!("<%@ Page Language=\"C#\" %><% x = {}1{}; %>", "(".repeat(10_000), ")".repeat(10_000));
     tree.put(&format!("{folder}/deep.aspx"), &deep);
-    tree.put(&format!("{folder}/padded.aspx"), &format!("{}{RUNS}", " ".repeat(3 << 20)));
+    tree.put(&format!("{folder}/padded.aspx"), format!("{}{RUNS}", " ".repeat(3 << 20)));
     tree.put(&format!("{folder}/open.aspx"), "<%".repeat(200_000));
     tree.put(&format!("{folder}/binary.aspx"), (0..=255).cycle().take(1 << 20).collect::<Vec<u8>>());
     let wide: Vec<u8> = RUNS.encode_utf16().flat_map(u16::to_le_bytes).collect();

@@ -171,8 +171,6 @@ pub(crate) struct Function {
     pub is_web_method: bool,
     /// A function of a library of Windows: name of the function in the library.
     pub native: Option<Name>,
-    /// The class it stands in.
-    pub class: Option<Name>,
 }
 
 /// A name that may be missing.

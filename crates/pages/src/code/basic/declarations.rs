@@ -213,8 +213,7 @@ impl Reader {
         let words = ["webmethod", "operationcontract", "scriptmethod", "httppost", "httpget", "webinvoke", "webget"];
         let is_web_method = words.iter().any(|word| attributes.split(' ').any(|attribute| attribute == *word));
         let native = native.map(|entry| if entry.is_empty() { name.clone() } else { entry });
-        let class = self.0.classes.last().cloned();
-        self.declare(Function { name: Some(name), parameters, body, at, is_web_method, native, class });
+        self.declare(Function { name: Some(name), parameters, body, at, is_web_method, native });
         into.push(Statement { kind: StatementKind::Declared, at });
     }
 

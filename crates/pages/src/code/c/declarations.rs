@@ -321,7 +321,7 @@ impl Cursor {
             let Some(function) = self.function_value() else { return true };
             let at_function = function.at;
             let is_web_method = attributes.split(' ').any(is_web_attribute);
-            self.declare(Function { class: self.classes.last().cloned(), is_web_method, ..function });
+            self.declare(Function { is_web_method, ..function });
             into.push(Statement { kind: StatementKind::Declared, at: at_function });
             return true;
         }
@@ -349,8 +349,7 @@ impl Cursor {
             let body = self.function_body();
             let is_web_method = attributes.split(' ').any(is_web_attribute);
             let native = native.map(|entry| if entry.is_empty() { name.clone() } else { entry });
-            let class = self.classes.last().cloned();
-            self.declare(Function { name: Some(name), parameters, body, at, is_web_method, native, class });
+            self.declare(Function { name: Some(name), parameters, body, at, is_web_method, native });
             return true;
         }
         if self.is_sign_ahead(after, "{") && end > 0 {
