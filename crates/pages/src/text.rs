@@ -36,13 +36,14 @@ fn double(bytes: &[u8], number: fn([u8; 2]) -> u16) -> String {
 /// Text in a code page of one or two bytes, of which only the ASCII part matters here. The second byte of a pair may
 /// look like a letter or a backslash, and is none.
 fn of_bytes(bytes: &[u8]) -> String {
+    let has_pairs = has_pairs(bytes);
     let mut text = String::with_capacity(bytes.len());
     let mut rest = bytes;
     while !rest.is_empty() {
         let plain = rest.iter().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
         let (ascii, after) = rest.split_at(plain);
         text.extend(ascii.iter().map(|byte| char::from(*byte)));
-        let is_pair = matches!(after, [0x81..=0xFE, 0x40..=0x7E | 0x80..=0xFE, ..]);
+        let is_pair = has_pairs && matches!(after, [0x81..=0xFE, 0x40..=0x7E | 0x80..=0xFE, ..]);
         // Each has a letter of its own, so that names remain different.
         text.extend(match after {
             [first, second, ..] if is_pair => char::from_u32(0xF_0000 + (u32::from(*first) << 8) + u32::from(*second)),
@@ -52,6 +53,16 @@ fn of_bytes(bytes: &[u8]) -> String {
         rest = after.get(1 + usize::from(is_pair)..).unwrap_or_default();
     }
     text
+}
+
+/// In code pages of two bytes most second bytes are no ASCII; in those of one byte most neighbours of a letter are.
+fn has_pairs(bytes: &[u8]) -> bool {
+    let (mut double, mut single) = (0_usize, 0_usize);
+    for run in bytes.split(u8::is_ascii).filter(|run| !run.is_empty()) {
+        double += run.len() / 2;
+        single += run.len() % 2;
+    }
+    double >= single || single < 4
 }
 
 /// Classic ASP takes `codepage=65000`, UTF-7: `+ADw-` is `<`.

@@ -489,6 +489,11 @@ impl Follower {
         {
             fill(arguments, trail);
         }
+        // What a database answers is its own, whatever was asked.
+        if matches!(method, "execute" | "executereader" | "executescalar") && trail.is_some() {
+            let stored = self.begin("database of the server", None, super::value::Strength::Stored, false);
+            return Value::sent(Some(stored), Control::None);
+        }
         let control = match (receiver, arguments.first()) {
             (Some(receiver), _) if receiver.control > Control::None => receiver.control,
             (_, Some(first)) => first.control,

@@ -12,8 +12,8 @@ use crate::code::tree::{Expression, Kind, Link, Name, Operator, StepValue};
 pub(super) const LOCAL_ADDRESS: &str = "local address";
 /// What a statement is called by which a database starts a program.
 pub(super) const DATABASE_COMMAND: &str = "database command";
-/// The class of text that is a statement for a database.
-pub(super) const DATABASE_STATEMENT: &str = "statement for a database";
+/// What a text is called that begins as a statement of SQL.
+pub(super) const STATEMENT: &str = "statement";
 /// Longer texts are no statements.
 const STATEMENT_BYTES_MAX: usize = 4_096;
 /// Text that is built up here. Longer is not known any more.
@@ -264,12 +264,14 @@ impl Follower {
             side.class.as_deref() == Some(DATABASE_COMMAND)
                 || side.as_text().is_some_and(|text| text.len() < STATEMENT_BYTES_MAX && commands_database(&text))
         });
-        let is_statement = left.class.as_deref() == Some(DATABASE_STATEMENT)
-            || left.as_text().is_some_and(|left| begins_as_statement(&left));
         let class = match (is_command, is_local) {
             (true, _) => Some(Rc::from(DATABASE_COMMAND)),
             (_, true) => Some(Rc::from(LOCAL_ADDRESS)),
-            _ if is_statement => Some(Rc::from(DATABASE_STATEMENT)),
+            _ if left.class.as_deref() == Some(STATEMENT)
+                || left.as_text().is_some_and(|text| begins_statement(&text)) =>
+            {
+                Some(Rc::from(STATEMENT))
+            }
             _ => None,
         };
         Value { known, trail, control, class }
@@ -385,6 +387,13 @@ pub(super) fn cost_of_bytes(bytes: usize) -> u64 {
     1 + u64::try_from(bytes / per_step).unwrap_or(u64::MAX)
 }
 
+/// `select … from`, `update …`, `delete from`, `insert into`.
+fn begins_statement(text: &str) -> bool {
+    let begins =
+        |words: &str| text.trim_start().get(..words.len()).is_some_and(|head| head.eq_ignore_ascii_case(words));
+    ["select ", "update ", "delete ", "insert into "].iter().any(|words| begins(words)) && !begins("select case")
+}
+
 /// Procedures by which Microsoft's SQL Server starts programs.
 fn commands_database(text: &str) -> bool {
     let names = ["xp_cmdshell", "sp_oacreate", "sp_oamethod"];
@@ -399,17 +408,6 @@ fn arguments_of(link: Option<&&Link>) -> usize {
         Some(Link::Call(arguments, _)) => arguments.len(),
         _ => 0,
     }
-}
-
-/// Text that begins as a statement for a database does, and as none of Basic.
-fn begins_as_statement(text: &str) -> bool {
-    /// A beginning is told by its first words.
-    const BYTES_MAX: usize = 512;
-    let head: String = text.trim_start().chars().take(BYTES_MAX).collect::<String>().to_lowercase();
-    head.starts_with("insert into")
-        || (head.starts_with("select ") && head.contains(" from ") && !head.starts_with("select case"))
-        || (head.starts_with("update ") && head.contains(" set "))
-        || (head.starts_with("delete ") && head.contains("from "))
 }
 
 /// How much of `left & right` the sender decides, as a path.

@@ -115,14 +115,12 @@ impl Follower {
             _ => return None,
         };
         let code = code.cloned().unwrap_or_default();
+        // What begins as a statement of SQL is no code: another file of the page calls its own function so.
+        if code.class.as_deref() == Some(super::expressions::STATEMENT) {
+            return None;
+        }
         let name = Named(class, method);
         let trail = stronger(code.deep_trail(), receiver.and_then(Value::deep_trail));
-        // An included file may define a function `Execute` that asks a database.
-        let is_statement = code.class.as_deref() == Some(super::expressions::DATABASE_STATEMENT);
-        if is_statement && class.is_empty() {
-            self.note(Fact::RunsUnseen, &name);
-            return Some(Value::default());
-        }
         if let Some(trail) = trail {
             self.flow(Ability::Evaluate, &trail, &name);
             return Some(Value::sent(Some(trail), Control::Part));
@@ -176,7 +174,8 @@ impl Follower {
 
     /// Methods that start something whatever the object is, if they are given what was sent.
     fn starts_unnamed(&mut self, class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
-        let is_unknown = class == "?";
+        // `exec` of JScript is a method of regular expressions.
+        let is_unknown = class == "?" && (method != "exec" || self.language != Language::JScript);
         if !is_unknown || !matches!(method, "shellexecute" | "exec" | "run") {
             return None;
         }
@@ -641,7 +640,10 @@ fn is_program(path: Option<&str>, content: Option<&Value>) -> bool {
 /// Text that the web server would run.
 fn is_server_code(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    lower.contains("<%")
+    // Settings are written as pages too; what takes no request and starts nothing is one of those.
+    let does =
+        ["request", "eval", "execute", "createobject", "process", "assembly"].iter().any(|word| lower.contains(word));
+    does && lower.contains("<%")
         || lower.contains("runat=server")
         || lower.contains("runat=\"server\"")
         || lower.contains("<!--#include")
