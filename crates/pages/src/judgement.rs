@@ -1,4 +1,15 @@
 //! What is to be thought of a page that was followed.
+//!
+//! A page is a shell where whoever asks decides what is run, written or opened, or where it does by itself what no page
+//! of an application does. These are looked at, and are no shells, each for its reason:
+//!
+//! - What is sent goes to a fixed folder, or is a part of a fixed text: an upload or a guest book does that.
+//! - Text that begins as a statement of SQL and goes to `Execute`: the page calls a function of another file.
+//! - What a database or a file of the server holds: who put it there is not known.
+//! - Settings that are written as a page, where the page written takes no request and starts nothing.
+//! - A connection to any database without a statement that is sent: pages that set an application up ask for it.
+//! - Names of objects or types that are sent, without what makes code of them.
+//! - A fixed program that is started, an address that is fetched, one kind of access to any file: tools of operators.
 
 use model::page::{Ability, Flow, Judgement};
 
@@ -56,11 +67,11 @@ pub(crate) fn judge(followed: &Followed) -> (Judgement, String) {
     if connects_natively(followed) {
         return (Judgement::Shell, "It calls what starts programs and connects them to another machine.".to_owned());
     }
-    if seen(Fact::PlantsProgram) && seen(Fact::StartsFixed) {
-        return (Judgement::Shell, "It writes a program that it carries to the disk, and starts one.".to_owned());
-    }
     if seen(Fact::PlantsPage) {
         return (Judgement::Shell, "It writes another page that runs code.".to_owned());
+    }
+    if seen(Fact::StartsFixed) && seen(Fact::Drops) {
+        return (Judgement::Shell, "It writes a program to the disk and starts one.".to_owned());
     }
     if seen(Fact::SniffsRaw) {
         return (Judgement::Shell, "It reads what passes on the network.".to_owned());

@@ -80,10 +80,10 @@ pub(crate) enum Fact {
     /// A statement of which a part is sent.
     PartStatement,
     KeepsPasswords,
+    /// Writes something of its own to a file.
+    Drops,
     /// Writes a page of its own.
     PlantsPage,
-    /// Writes a program or script of its own to the disk.
-    PlantsProgram,
     /// Reads what passes on the network.
     SniffsRaw,
     Listens,

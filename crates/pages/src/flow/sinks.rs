@@ -417,7 +417,9 @@ impl Follower {
             None if content.as_ref().and_then(Value::as_text).is_some_and(|text| is_server_code(&text)) => {
                 self.note(Fact::PlantsPage, name)
             }
-            None if is_program(path_text.as_deref(), content.as_ref()) => self.note(Fact::PlantsProgram, name),
+            None if content.as_ref().is_some_and(|content| starts_elsewhere(path_text.as_deref(), content)) => {
+                self.note(Fact::Drops, name);
+            }
             None => self.path_flow(Fact::Creates, Ability::Write, Some(path), name),
         }
     }
@@ -626,15 +628,13 @@ impl Follower {
     }
 }
 
-/// A program or script that stands in the page and is written to the disk.
-fn is_program(path: Option<&str>, content: Option<&Value>) -> bool {
-    const PROGRAMS: &[&str] = &["exe", "dll", "com", "scr", "bat", "cmd", "ps1", "vbs", "js", "hta"];
-    let begins = |text: &str| text.starts_with("MZ\u{90}") || text.starts_with("MZ\0");
-    let extension = path.and_then(|path| path.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
-    content.is_some_and(|content| {
-        content.as_text().is_some_and(|text| begins(&text))
-            || content.as_bytes().is_some_and(|bytes| bytes.starts_with(b"MZ"))
-    }) || extension.is_some_and(|extension| PROGRAMS.contains(&&*extension))
+/// A program or a script of Windows, by its name, or by how it begins.
+fn starts_elsewhere(path: Option<&str>, content: &Value) -> bool {
+    const PROGRAMS: &[&str] = &["exe", "vbs", "bat", "cmd", "ps1", "js", "wsf", "hta", "scr", "com", "dll"];
+    let is_program = path
+        .and_then(|path| path.rsplit_once('.'))
+        .is_some_and(|(_, extension)| PROGRAMS.contains(&&*extension.to_ascii_lowercase()));
+    is_program || content.as_text().is_some_and(|text| text.starts_with("MZ"))
 }
 
 /// Text that the web server would run.

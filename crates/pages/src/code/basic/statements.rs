@@ -103,7 +103,7 @@ impl Reader {
                 })
             }
             "on" if self.0.is_name_ahead(1, "error") => {
-                // `On Error Resume Next`, `On Error GoTo 0`; what follows without a separator is a statement of its own.
+                // `On Error Resume Next`, `On Error GoTo 0`: what follows on the line is a statement.
                 self.0.skip(4);
                 None
             }
