@@ -115,7 +115,7 @@ pub(crate) struct Followed {
 /// The page while it is followed.
 pub(crate) struct Follower {
     state: State,
-    functions: HashMap<Name, Vec<Rc<Function>>>,
+    functions: state::Names<Name, Vec<Rc<Function>>>,
     classes: HashSet<String>,
     /// What classes of the page derive from.
     bases: HashMap<String, Name>,
@@ -179,7 +179,7 @@ impl Follower {
         }
         Self {
             state,
-            functions: HashMap::new(),
+            functions: state::Names::default(),
             classes: HashSet::new(),
             bases: HashMap::new(),
             aliases: HashMap::new(),

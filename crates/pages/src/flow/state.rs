@@ -1,29 +1,52 @@
 //! Variables, and what becomes of them where it is not known which way the program goes.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use super::value::{Known, Value};
 use crate::code::tree::Name;
 
 /// Variables of one page at once. More are not followed.
-const VARIABLES_MAX: usize = 20_000;
+const VARIABLES_MAX: usize = 4_000;
+
+/// Hashes names quickly. Names made to collide cost little, since there are few of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct QuickHasher(u64);
+
+impl Hasher for QuickHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        const FACTOR: u64 = 0x517C_C1B7_2722_0A95;
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(FACTOR);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
+}
+
+/// A map by names.
+pub(crate) type Names<K, V> = HashMap<K, V, BuildHasherDefault<QuickHasher>>;
 
 /// The variables of the page, and those of the functions that run.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    globals: HashMap<Name, Value>,
-    locals: Vec<HashMap<Name, Value>>,
+    globals: Names<Name, Value>,
+    locals: Vec<Names<Name, Value>>,
     /// What was overwritten since each of the uncertain branches began.
-    journals: Vec<HashMap<(usize, Name), Option<Value>>>,
+    journals: Vec<Names<(usize, Name), Option<Value>>>,
 }
 
 /// What a branch made of the variables it touched.
-pub(crate) type Outcome = HashMap<(usize, Name), Value>;
+pub(crate) type Outcome = Names<(usize, Name), Value>;
 
 impl State {
     pub fn enter_function(&mut self) {
-        self.locals.push(HashMap::new());
+        self.locals.push(Names::default());
     }
 
     pub fn leave_function(&mut self) {
@@ -79,13 +102,13 @@ impl State {
 
     /// What is set from here on may not happen.
     pub fn begin_branch(&mut self) {
-        self.journals.push(HashMap::new());
+        self.journals.push(Names::default());
     }
 
     /// Takes back what the branch set, and hands it out.
     pub fn end_branch(&mut self) -> Outcome {
         let journal = self.journals.pop().unwrap_or_default();
-        let mut outcome = Outcome::new();
+        let mut outcome = Outcome::default();
         let mut restore: Vec<((usize, Name), Option<Value>)> = journal.into_iter().collect();
         for ((level, name), before) in restore.drain(..) {
             let variables = if level == 0 { Some(&self.globals) } else { self.locals.get(level - 1) };
@@ -100,7 +123,7 @@ impl State {
     /// One of these branches was taken; `may_skip`: or none.
     pub fn join(&mut self, branches: Vec<Outcome>, may_skip: bool) {
         let count = branches.len();
-        let mut joined: HashMap<(usize, Name), (Value, usize)> = HashMap::new();
+        let mut joined: Names<(usize, Name), (Value, usize)> = Names::default();
         for branch in branches {
             for (place, value) in branch {
                 match joined.get_mut(&place) {
