@@ -29,8 +29,8 @@ use crate::code::tree::{Function, Name, Program};
 use crate::code::{self};
 use crate::markup::{Markup, Piece, PieceKind};
 
-/// Steps of the program that are followed, and bytes of text in units of 1,024 that are made. About a second at most.
-const STEPS_MAX: u64 = 2_000_000;
+/// Steps of the program that are followed, and bytes of text in units of 1,024 that are made. A quarter of a second or so.
+const STEPS_MAX: u64 = 1_000_000;
 /// Steps for what stands behind where the budget was spent.
 const STEPS_BEHIND: u64 = 50_000;
 /// Ways that are told of one page.
