@@ -1,7 +1,7 @@
 //! What a page of ASP.NET or classic ASP does, as its own code says it.
 //!
-//! A page is taken apart into the code of its server's side ([`markup`]), the code is parsed ([`code`]), and values are
-//! followed from what is sent to what is done ([`flow`]). No name of any web shell and no signature is known here: what
+//! A page is taken apart into the code of its server's side (`markup`), the code is parsed (`code`), and values are
+//! followed from what is sent to what is done (`flow`). No name of any web shell and no signature is known here: what
 //! is judged is that what was sent is run, written or read. Nothing is executed, and everything has a bound: a page
 //! that goes beyond one says so in [`Reading::cut_off`].
 //!
