@@ -14,12 +14,12 @@ mod judgement;
 mod markup;
 mod text;
 
-use model::page::Reading;
+use model::page::{Judgement, Reading};
 
 /// Bytes of a page that are looked at. Genuine pages have less than a megabyte; more is padding.
 pub const PAGE_BYTES_MAX: usize = 16 << 20;
 /// Code that is parsed of one page.
-const CODE_BYTES_MAX: usize = 4 << 20;
+const CODE_BYTES_MAX: usize = 2 << 20;
 
 /// Stack for reading one page: what nests is limited, and this is enough for the limit.
 pub const STACK_BYTES: usize = 16 << 20;
@@ -48,7 +48,7 @@ pub fn read(bytes: &[u8], name: &str) -> Reading {
         cut_off.push("it holds more code than is looked at".to_owned());
     }
     if markup.pieces.is_empty() {
-        return Reading { cut_off, ..Reading::default() };
+        return unless_hidden(Reading { cut_off, ..Reading::default() });
     }
     let followed = flow::follow(&text, &markup);
     let (judgement, because) = judgement::judge(&followed);
@@ -59,5 +59,14 @@ pub fn read(bytes: &[u8], name: &str) -> Reading {
         }
     }
     cut_off.extend(followed.cut_off);
-    Reading { languages, judgement, because, flows: followed.flows, layers: followed.layers, cut_off }
+    unless_hidden(Reading { languages, judgement, because, flows: followed.flows, layers: followed.layers, cut_off })
+}
+
+/// A page of which not all was followed is one to look at: padding is a way to hide.
+fn unless_hidden(mut reading: Reading) -> Reading {
+    if reading.judgement == Judgement::Nothing && !reading.cut_off.is_empty() {
+        reading.judgement = Judgement::Look;
+        "It holds or does more than is followed, which few pages do.".clone_into(&mut reading.because);
+    }
+    reading
 }

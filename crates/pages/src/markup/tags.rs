@@ -29,6 +29,11 @@ impl Tag {
             .filter(|end| *end < NAME_BYTES_MAX)?
             + 1;
         let name = text.get(1..name_end)?.to_ascii_lowercase();
+        let may_tell =
+            name.contains(':') || matches!(name.as_str(), "script" | "object" | "input" | "textarea" | "select");
+        if *budget == 0 && !may_tell {
+            return None;
+        }
         let mut quote = None;
         let mut code = 0_usize;
         let mut end = None;
