@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::assessment::Verdict;
 
+use crate::assess::crew::Limits;
 use crate::exit::{Exit, Failure};
 
 pub use hunt::{HuntFormat, HuntOptions};
@@ -114,6 +115,18 @@ pub struct AssessOptions {
     /// Name of the server, for evidence that names none
     #[arg(long, value_name = "NAME", value_parser = server)]
     pub server: Option<String>,
+    /// Go on with a run that was killed or interrupted, in the same folder with the same options
+    #[arg(long)]
+    pub resume: bool,
+    /// Where evidence is read
+    #[arg(long, value_enum, default_value_t = Isolation::Process, value_name = "WHERE")]
+    pub isolation: Isolation,
+    /// Memory that reading may take: 2G; a file that needs more is passed over and named [default: 6G]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub memory: Option<u64>,
+    /// Seconds in which reading a file has to get on, else it is passed over and named [default: 120]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub stall: Option<u32>,
 }
 
 /// Say from build numbers alone what they are open to and which update fits
@@ -226,6 +239,15 @@ pub enum Format {
     Json,
 }
 
+/// Where evidence is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Isolation {
+    /// In a process of its own, without network and without a place to write: what a file breaks costs that file
+    Process,
+    /// In this process: what a file breaks can end the run
+    None,
+}
+
 /// How advice is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AdviceFormat {
@@ -280,7 +302,31 @@ impl AssessOptions {
             sigma: Vec::new(),
             yara: Vec::new(),
             server: None,
+            resume: false,
+            isolation: Isolation::Process,
+            memory: None,
+            stall: None,
         }
+    }
+
+    /// How many threads read.
+    pub fn threads(&self) -> usize {
+        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    }
+
+    /// What the process that reads may use.
+    pub fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        Limits {
+            address_space: self.memory.unwrap_or(usual.address_space),
+            stall_secs: self.stall.map_or(usual.stall_secs, u64::from),
+            ..usual
+        }
+    }
+
+    /// A process of its own reads.
+    pub fn reads_elsewhere(&self) -> bool {
+        self.isolation == Isolation::Process
     }
 
     /// Refuses options that contradict each other.
@@ -374,6 +420,12 @@ fn server(text: &str) -> Result<String, String> {
 fn scenario(text: &str) -> Result<demo::Scenario, String> {
     let names = || demo::Scenario::all().iter().map(|scenario| scenario.name()).collect::<Vec<_>>().join(", ");
     demo::Scenario::from_name(text).ok_or_else(|| format!("expected one of: {}", names()))
+}
+
+fn memory(text: &str) -> Result<u64, String> {
+    /// With less, rules and threads alone do not fit.
+    const LEAST: u64 = 1_000_000_000;
+    size(text).and_then(|bytes| if bytes < LEAST { Err("expected at least 1G".to_owned()) } else { Ok(bytes) })
 }
 
 fn size(text: &str) -> Result<u64, String> {

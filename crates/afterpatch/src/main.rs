@@ -26,6 +26,10 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
+    // Not for people, so not in the help: this program, started by itself to read evidence.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == assess::WORKER_VERB) {
+        return assess::crew::serve();
+    }
     let arguments = match cli::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return cli::refused(&error),

@@ -14,7 +14,7 @@ use crate::place::{Place, drive_folder, place, place_on_drive};
 pub const FOLDER_DEPTH_MAX: usize = 128;
 
 /// One file of the evidence, or something in its place that is not read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Input {
     /// As in the evidence, relative to its root, with `/`. Bytes that are not UTF-8 stand as `%FF`.
     pub path: String,
@@ -28,7 +28,7 @@ pub struct Input {
 }
 
 /// All inputs, in the order of their evidence paths.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Inventory {
     /// Sorted by path; the index is the file number in origins.
     pub inputs: Vec<Input>,

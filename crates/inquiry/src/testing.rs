@@ -147,6 +147,7 @@ pub(crate) fn file(path: &str) -> FileRecord {
         last: None,
         reasons: Vec::new(),
         clock_shift_secs: 0,
+        same_as: None,
         outcome: Outcome::Complete,
     }
 }

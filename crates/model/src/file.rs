@@ -1,11 +1,11 @@
 //! What a file of the evidence is, and the line of the manifest that accounts for it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Utc;
 
 /// What a file is, by its content first and its path second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A log that describes itself by `#Fields` or by a header row: IIS W3C, HTTPERR and all Exchange logs.
@@ -49,7 +49,7 @@ pub enum Kind {
 }
 
 /// How reading of a file ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// To its end.
@@ -65,7 +65,7 @@ pub enum Outcome {
 }
 
 /// Everything the manifest says about one input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
     /// As in the evidence, joined through containers with `!`, relative to its root.
     pub path: String,
@@ -99,10 +99,12 @@ pub struct FileRecord {
     pub clock_shift_secs: i64,
     /// How reading ended.
     pub outcome: Outcome,
+    /// Another file with the same content, which counts instead of this one.
+    pub same_as: Option<String>,
 }
 
 /// One reason for rejects in one file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectCount {
     /// In words.
     pub reason: String,

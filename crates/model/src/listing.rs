@@ -3,10 +3,12 @@
 //! Such a list tells of files that are not in the evidence, and when they came to be. Times of the analyst's own copy
 //! are never among these: they say when somebody copied.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Utc;
 
 /// Times of a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileTimes {
     /// Created. Any program can set it.
     pub created: Option<Utc>,
@@ -21,7 +23,7 @@ pub struct FileTimes {
 }
 
 /// Where times of a file are from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TimeBasis {
     /// The file table of the volume.
     #[default]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::campaign::{Campaign, RuleFacts};
 use crate::file::FileRecord;
@@ -70,7 +70,7 @@ pub struct BuildSeen {
 }
 
 /// Where the records of one source lie.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceCoverage {
     /// Records per hour ([`Utc::hour`]); hours without any are absent.
     pub hours: BTreeMap<i64, u64>,
@@ -164,7 +164,7 @@ pub struct Sighting {
 }
 
 /// One kept record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceRecord {
     /// Where it stands.
     pub origin: Origin,
@@ -273,7 +273,7 @@ pub struct Refused {
 }
 
 /// A file that tells something by being there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSeen {
     /// Index of the file in the manifest.
     pub file: u32,
@@ -298,7 +298,7 @@ pub struct FileSeen {
 }
 
 /// How a file is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileState {
     /// Its bytes are in the evidence.
@@ -311,7 +311,7 @@ pub enum FileState {
 }
 
 /// What ASP.NET leaves when it compiles a page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
     /// The URL path of the page, as the trace names it.
     pub page: Option<String>,
@@ -322,7 +322,7 @@ pub struct Trace {
 }
 
 /// Whether a file of a web folder is one of Exchange's own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Belongs {
     /// Path and content are Exchange's.
     Known,

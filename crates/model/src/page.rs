@@ -1,9 +1,9 @@
 //! What a page of a web folder does, as its own code says it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The language of the server's side of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// C#.
@@ -30,7 +30,7 @@ impl Language {
 }
 
 /// What a page can do for whoever asks for it, the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ability {
     /// Runs code that it is sent.
@@ -96,7 +96,7 @@ impl Ability {
 }
 
 /// What is to be thought of a page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judgement {
     /// Nothing in it speaks against it.
@@ -121,7 +121,7 @@ impl Judgement {
 }
 
 /// What the code of a page says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// Languages of its server's side, in the order in which they come.
     pub languages: Vec<Language>,
@@ -138,7 +138,7 @@ pub struct Reading {
 }
 
 /// A way from what is sent to what is done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
     /// What is done.
     pub ability: Ability,
@@ -151,7 +151,7 @@ pub struct Flow {
 }
 
 /// A line of code on the way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Of which layer; 0 is the page as it lies on the disk.
     pub layer: u16,
@@ -162,7 +162,7 @@ pub struct Step {
 }
 
 /// Code that stood in disguise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
     /// Its number, from 1.
     pub number: u16,

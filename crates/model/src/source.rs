@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The log families that afterpatch reads. The name of each is its word in sources, coverage and rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// Exchange front-end proxy logs, one folder per protocol.
     HttpProxy,
@@ -84,7 +86,7 @@ impl Family {
 }
 
 /// A family and the part of it: protocol folder, IIS site, event channel or log type.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Source {
     /// The log family.
     pub family: Family,

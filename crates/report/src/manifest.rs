@@ -71,6 +71,7 @@ struct Line<'a> {
     outcome: &'a Outcome,
     clock_shift_secs: i64,
     reasons: &'a [RejectCount],
+    same_as: Option<&'a str>,
     previous: &'a str,
 }
 
@@ -136,6 +137,7 @@ fn line(file: &FileRecord, previous: &str) -> String {
         outcome: &file.outcome,
         clock_shift_secs: file.clock_shift_secs,
         reasons: &file.reasons,
+        same_as: file.same_as.as_deref(),
         previous,
     })
 }

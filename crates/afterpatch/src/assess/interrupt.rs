@@ -26,6 +26,11 @@ pub fn listen() {
     });
 }
 
+/// Asks for an end as the first signal does.
+pub fn ask() {
+    INTERRUPTED.store(true, Ordering::SeqCst);
+}
+
 pub fn came() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }

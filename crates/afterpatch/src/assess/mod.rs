@@ -4,28 +4,31 @@
 //! outputs → exit status.
 
 pub mod blocks;
+pub mod crew;
 mod hive;
 pub mod interrupt;
+mod journal;
 mod listed;
 pub mod outputs;
 pub(crate) mod page;
 pub mod parser;
 pub mod pool;
-mod progress;
+pub mod progress;
 pub mod reading;
 mod second_look;
+mod twins;
 mod whole_records;
+mod work;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
-use detect::observe::{FileContent, FileFacts, FileTally, Noted, Observer, Tally, TimeRange, observe_file};
+use detect::observe::{Noted, Tally, TimeRange};
 use detect::plan::{Compiled, Plan};
 use evidence::{Inventory, WalkError};
-use formats::block::{Block, Lines};
 use model::Build;
 use model::assessment::{Assessment, BuildSpan, RuleCount, Verdict};
-use model::file::{FileRecord, Kind};
+use model::file::{FileRecord, Kind, Outcome};
 use model::observation::Observations;
 use report::hostile::ForTerminal;
 
@@ -33,8 +36,15 @@ use crate::cli::{AssessOptions, Format, PackOptions};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::{packs, sigma, yara};
-use parser::Parser;
-use reading::{Accounted, Pass};
+use crew::{Crew, Lost, RuleFiles, Setup, Supervisor};
+use journal::{Journal, Left};
+use progress::Progress;
+use reading::{Accounted, Read};
+use twins::{Taken, Twins};
+use work::{Job, Observed, Part, Reader};
+
+/// By which this program is called as a process that reads.
+pub const WORKER_VERB: &str = "read-for-another-process";
 
 /// Runs the verb.
 pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> {
@@ -42,7 +52,10 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
     let folders = RuleFolders { sigma: &options.sigma, yara: &options.yara };
-    let mut compiled = compile(Some(&options.packs), folders, console)?;
+    let rules = Rules::open(Some(&options.packs), folders)?;
+    // It compiles its rules while this one does.
+    let away = options.reads_elsewhere().then(|| away(options, &inventory, rules.files())).transpose()?;
+    let mut compiled = rules.compile(Some(&options.packs), console)?;
     if !options.sigma.is_empty() {
         console.say(&format!("  each of them with its outcome is in {}", sigma::RULES));
     }
@@ -51,25 +64,34 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     }
     outputs::prepare(&options.output)?;
     interrupt::listen();
-    let threads =
-        options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let (mut observations, noted, accounted) = observe(&inventory, &compiled.plan, options, threads, console);
+    let resume = Resume::begin(options, &inventory, &compiled, console)?;
+    let progress = Progress::default();
+    let reader = reader(options, &inventory, &compiled.plan);
+    let mut crew = match away {
+        Some(supervisor) => Crew::away(supervisor.expecting(compiled.plan.rules().len()), &progress),
+        None => Crew::here(reader, &progress),
+    };
+    let (mut observations, noted, accounted, journal) = progress.show_while(&inventory, console, || {
+        observe(&inventory, &compiled.plan, options.server.as_deref(), &mut crew, resume)
+    });
     if !interrupt::came() {
         refuse_nothing(&observations.files, &options.evidence)?;
-        second_look::join(&mut observations, &inventory, &accounted, threads);
+        second_look::join(&mut observations, &accounted, &mut crew);
     }
     let cut_short = detect::observe::conclude(&compiled.plan, noted, &mut observations);
     for refusal in &cut_short {
         console.say(&format!("{}: {}", ForTerminal(&refusal.rule), ForTerminal(&refusal.reason)));
     }
     compiled.refusals.extend(cut_short);
-    whole_records::complete(&mut observations, &inventory, &accounted);
+    whole_records::complete(&mut observations, &accounted, &mut crew);
+    crew.say_what_is_missing(console);
     let assessment = inquiry::assess(&observations, &judging(options, &compiled));
     let of_sigma = (!options.sigma.is_empty()).then(|| (sigma::RULES, sigma::csv(&compiled)));
     let of_yara = (!options.yara.is_empty()).then(|| (yara::RULES, yara::csv(&compiled.yara)));
     let tables: Vec<(&str, &str)> =
         of_sigma.iter().chain(&of_yara).map(|(name, text)| (*name, text.as_str())).collect();
     outputs::write(&options.output, &options.evidence, &assessment, &observations.files, &tables)?;
+    end_journal(journal, assessment.incomplete, console);
     show(&assessment, options, console);
     Ok(exit(&assessment, options))
 }
@@ -78,10 +100,14 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
 pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Option<Build>)>, Failure> {
     let options = AssessOptions::reading(evidence);
     let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
-    let compiled = compile(Some(&options.packs), RuleFolders::default(), console)?;
+    let rules = Rules::open(Some(&options.packs), RuleFolders::default())?;
+    let supervisor = away(&options, &inventory, rules.files())?;
+    let compiled = rules.compile(Some(&options.packs), console)?;
     interrupt::listen();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (observations, ..) = observe(&inventory, &compiled.plan, &options, threads, console);
+    let progress = Progress::default();
+    let mut crew = Crew::away(supervisor.expecting(compiled.plan.rules().len()), &progress);
+    let (observations, ..) = progress
+        .show_while(&inventory, console, || observe(&inventory, &compiled.plan, None, &mut crew, Resume::default()));
     if interrupt::came() {
         return Err(Failure::new(Exit::Interrupted, "interrupted before the evidence was read"));
     }
@@ -89,6 +115,90 @@ pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Op
     let assessment = inquiry::assess(&observations, &judging(&options, &compiled));
     let last = |builds: &[BuildSpan]| builds.iter().max_by_key(|span| span.last_seen).map(|span| span.build);
     Ok(assessment.servers.into_iter().map(|server| (server.server, last(&server.builds))).collect())
+}
+
+fn reader<'a>(options: &AssessOptions, inventory: &'a Inventory, plan: &'a Plan) -> Reader<'a> {
+    let range = TimeRange { from: options.from, until: options.to };
+    Reader { inventory, plan, range, threads: options.threads() }
+}
+
+/// A process that reads this evidence with these rules, on its way.
+fn away(options: &AssessOptions, inventory: &Inventory, rules: RuleFiles) -> Result<Supervisor, Failure> {
+    let setup = Setup {
+        rules,
+        inventory: inventory.clone(),
+        range: (options.from, options.to),
+        threads: options.threads(),
+        roots: options.evidence.clone(),
+        limits: options.limits(),
+        fault: fault(),
+    };
+    let started = Supervisor::new(&setup).and_then(|mut supervisor| supervisor.start().map(|()| supervisor));
+    started.map_err(|error| {
+        Failure::new(Exit::Fault, format!("no process could be started to read the evidence: {}", error.kind()))
+            .hint("--isolation none reads in this process")
+    })
+}
+
+/// What tests of this program ask to go wrong.
+fn fault() -> Option<String> {
+    if cfg!(debug_assertions) { std::env::var("AFTERPATCH_FAULT").ok() } else { None }
+}
+
+/// What an earlier run has read, and where this one notes what it reads.
+#[derive(Default)]
+struct Resume {
+    done: Vec<(u32, Observed)>,
+    journal: Option<Journal>,
+}
+
+impl Resume {
+    fn begin(
+        options: &AssessOptions,
+        inventory: &Inventory,
+        compiled: &Compiled,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let range = format!("{:?} {:?}", options.from, options.to);
+        let key = journal::key(inventory, compiled.plan.packs(), compiled.plan.rules().len(), &range);
+        let done = match if options.resume { journal::read(&options.output, &key) } else { Left::Nothing } {
+            Left::Files(files) => {
+                console.say(&format!(
+                    "going on behind {} that were read before",
+                    report::count(files.len() as u64, "file", "files")
+                ));
+                Some(files)
+            }
+            Left::Nothing if options.resume => {
+                console.say("nothing to go on with: no earlier run was left unfinished in this folder");
+                None
+            }
+            Left::Nothing => None,
+            Left::Other => {
+                console.say("the unfinished run in this folder was of other evidence, rules or options: read anew");
+                None
+            }
+        };
+        let journal = match &done {
+            Some(_) => {
+                Journal::go_on(&options.output).map_err(|error| outputs::cannot_write(&options.output, &error))?
+            }
+            None => Journal::new(&options.output, &key),
+        };
+        Ok(Self { done: done.unwrap_or_default(), journal: Some(journal) })
+    }
+}
+
+/// Of a run that was interrupted the journal stays, to go on with.
+fn end_journal(journal: Option<Journal>, incomplete: bool, console: &Console) {
+    match journal {
+        Some(_) if incomplete => {
+            console.say("interrupted: --resume with the same options goes on behind what was read")
+        }
+        // One that stays costs room, and is not read without --resume.
+        Some(journal) => _ = journal.remove(),
+        None => {}
+    }
 }
 
 /// Why evidence cannot be walked.
@@ -117,91 +227,143 @@ pub struct RuleFolders<'f> {
 /// stands in for the built-in ones it is said, and the rest runs.
 /// Rule sets of others come beside them, with their account on the screen; `packs` is `None` where they run alone.
 pub fn compile(packs: Option<&PackOptions>, folders: RuleFolders<'_>, console: &Console) -> Result<Compiled, Failure> {
-    if let Some(options) = packs {
-        packs::refuse_unsigned(options, folders.sigma)?;
-        packs::refuse_unsigned(options, folders.yara)?;
-    }
-    let opened = packs.map(packs::load).transpose()?.unwrap_or_default();
-    let files: Vec<_> = opened.iter().map(|opened| opened.files.clone()).collect();
-    let (sets, yara_sets) = (sigma::open(folders.sigma)?, yara::open(folders.yara)?);
-    let compiled = Plan::compile_with_yara(&files, &sets.sets, &yara_sets.sets);
-    if !folders.sigma.is_empty() {
-        let account = sigma::account(&sets, &compiled);
-        account.screen().iter().for_each(|line| console.say(line));
-        account.refuse_nothing()?;
-    }
-    if !folders.yara.is_empty() {
-        let account = yara::account(&yara_sets, &compiled.yara);
-        account.screen().iter().for_each(|line| console.say(line));
-        account.refuse_nothing()?;
-    }
-    if compiled.plan.rules().is_empty() {
-        return Err(Failure::new(Exit::Integrity, "no rule loaded: nothing could be found, so nothing is said")
-            .hint("a folder of packs holds a folder per campaign with pack.toml and rules/*.yml"));
-    }
-    if packs.is_some_and(|options| options.packs.is_none() || !options.add_packs.is_empty()) {
-        packs::refuse_refusals(&opened, &compiled.refusals)?;
-    }
-    for refusal in &compiled.refusals {
-        console.say(&format!("refused: {}: {}", ForTerminal(&refusal.rule), ForTerminal(&refusal.reason)));
-    }
-    Ok(compiled)
+    Rules::open(packs, folders)?.compile(packs, console)
 }
 
-/// Gathers what an assessment is judged from.
+/// Packs and rule sets of others, read and not yet compiled.
+struct Rules {
+    opened: Vec<packs::Opened>,
+    sigma: sigma::RuleSets,
+    yara: yara::YaraSets,
+}
+
+impl Rules {
+    fn open(packs: Option<&PackOptions>, folders: RuleFolders<'_>) -> Result<Self, Failure> {
+        if let Some(options) = packs {
+            packs::refuse_unsigned(options, folders.sigma)?;
+            packs::refuse_unsigned(options, folders.yara)?;
+        }
+        let opened = packs.map(packs::load).transpose()?.unwrap_or_default();
+        Ok(Self { opened, sigma: sigma::open(folders.sigma)?, yara: yara::open(folders.yara)? })
+    }
+
+    fn files(&self) -> RuleFiles {
+        RuleFiles {
+            packs: self.opened.iter().map(|opened| opened.files.clone()).collect(),
+            sigma: self.sigma.sets.clone(),
+            yara: self.yara.sets.clone(),
+        }
+    }
+
+    fn compile(&self, packs: Option<&PackOptions>, console: &Console) -> Result<Compiled, Failure> {
+        let files = self.files();
+        let compiled = Plan::compile_with_yara(&files.packs, &files.sigma, &files.yara);
+        if !self.sigma.sets.is_empty() {
+            let account = sigma::account(&self.sigma, &compiled);
+            account.screen().iter().for_each(|line| console.say(line));
+            account.refuse_nothing()?;
+        }
+        if !self.yara.sets.is_empty() {
+            let account = yara::account(&self.yara, &compiled.yara);
+            account.screen().iter().for_each(|line| console.say(line));
+            account.refuse_nothing()?;
+        }
+        if compiled.plan.rules().is_empty() {
+            return Err(Failure::new(Exit::Integrity, "no rule loaded: nothing could be found, so nothing is said")
+                .hint("a folder of packs holds a folder per campaign with pack.toml and rules/*.yml"));
+        }
+        if packs.is_some_and(|options| options.packs.is_none() || !options.add_packs.is_empty()) {
+            packs::refuse_refusals(&self.opened, &compiled.refusals)?;
+        }
+        for refusal in &compiled.refusals {
+            console.say(&format!("refused: {}: {}", ForTerminal(&refusal.rule), ForTerminal(&refusal.reason)));
+        }
+        Ok(compiled)
+    }
+}
+
+/// What is gathered of all files, whoever read them.
 struct Gathering<'a> {
-    plan: &'a Plan,
-    range: TimeRange,
-    tally: Mutex<Tally>,
+    inventory: &'a Inventory,
+    tally: Tally,
+    /// By the number of the input.
+    records: Vec<Option<Read>>,
+    twins: Twins,
 }
 
-impl Pass for Gathering<'_> {
-    type Told = FileTally;
-
-    fn plan(&self) -> &Plan {
-        self.plan
+impl<'a> Gathering<'a> {
+    fn new(inventory: &'a Inventory) -> Self {
+        let records = std::iter::repeat_with(|| None).take(inventory.inputs.len()).collect();
+        Self { inventory, tally: Tally::default(), records, twins: Twins::among(inventory) }
     }
 
-    fn block(&self, parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, _: u64) -> (FileTally, Lines) {
-        let family = parser.clone().advance(block.bytes);
-        let mut observer = Observer::new(self.plan, facts, self.range, family);
-        let lines = parser.read(block, &mut observer);
-        (observer.finish(), lines)
+    /// Takes a file that is done.
+    fn take(&mut self, file: u32, observed: Observed) {
+        let taken = self.twins.take(file, observed);
+        self.count(taken);
     }
 
-    fn content(&self, facts: &FileFacts, content: &FileContent<'_>) -> FileTally {
-        observe_file(self.plan, facts, content)
+    fn count(&mut self, taken: Vec<Taken>) {
+        for (file, mut observed, same_as) in taken {
+            observed.accounted.record.same_as = same_as;
+            if let Some(told) = observed.told.filter(|_| observed.accounted.record.same_as.is_none()) {
+                self.tally.add(&observed.accounted.host, observed.suggested.as_deref(), told);
+            }
+            self.put(file, (observed.accounted, observed.container));
+        }
     }
 
-    fn tally(told: &mut FileTally) -> &mut FileTally {
-        told
+    /// Accounts for a file that was lost on the way.
+    fn lose(&mut self, lost: Lost) {
+        let Some(input) = self.inventory.inputs.get(lost.file as usize) else { return };
+        let outcome = match lost.reason.as_str() {
+            crew::INTERRUPTED => Outcome::Interrupted,
+            _ => Outcome::Unreadable(lost.reason),
+        };
+        let accounted = reading::unread(input, outcome);
+        self.take(lost.file, Observed { accounted, container: None, suggested: None, told: None });
     }
 
-    fn take(&self, host: &str, facts: &FileFacts, told: FileTally) {
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        tally.add(host, facts.suggested.as_deref(), told);
+    fn put(&mut self, file: u32, read: Read) {
+        if let Some(slot) = self.records.get_mut(file as usize) {
+            *slot = Some(read);
+        }
     }
 }
 
-/// The pass over every byte.
+/// The pass over every byte. What an earlier run has read is not read again.
 fn observe(
     inventory: &Inventory,
     plan: &Plan,
-    options: &AssessOptions,
-    threads: usize,
-    console: &Console,
-) -> (Observations, Noted, Vec<Accounted>) {
-    let range = TimeRange { from: options.from, until: options.to };
-    let gathering = Gathering { plan, range, tally: Mutex::new(Tally::default()) };
-    let records = reading::read_all(inventory, &gathering, threads, console);
-    let tally = gathering.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-    gather(tally, records, plan, options.server.as_deref())
+    fallback: Option<&str>,
+    crew: &mut Crew<'_>,
+    resume: Resume,
+) -> (Observations, Noted, Vec<Accounted>, Option<Journal>) {
+    let mut gathering = Gathering::new(inventory);
+    let Resume { done, mut journal } = resume;
+    let known: BTreeSet<u32> = done.iter().map(|(file, _)| *file).collect();
+    done.into_iter().for_each(|(file, observed)| gathering.take(file, observed));
+    let files: Vec<u32> = (0..).take(inventory.inputs.len()).filter(|file| !known.contains(file)).collect();
+    let lost = crew.perform(&Job::Observe, &files, &mut |file, part| {
+        let Part::Observed(observed) = part else { return };
+        if journal.as_mut().is_some_and(|journal| journal.add(file, &observed).is_err()) {
+            // A full disk ends the journal, not the run: the results may still fit.
+            journal = None;
+        }
+        gathering.take(file, *observed);
+    });
+    lost.into_iter().for_each(|lost| gathering.lose(lost));
+    let rest = gathering.twins.rest();
+    gathering.count(rest);
+    let Gathering { tally, records, .. } = gathering;
+    let (observations, noted, accounted) = gather(tally, records.into_iter().flatten().collect(), plan, fallback);
+    (observations, noted, accounted, journal)
 }
 
 /// Puts the pieces together: one manifest line per input, the containers behind them, servers by name.
 fn gather(
     tally: Tally,
-    records: Vec<reading::Read>,
+    records: Vec<Read>,
     plan: &Plan,
     fallback: Option<&str>,
 ) -> (Observations, Noted, Vec<Accounted>) {

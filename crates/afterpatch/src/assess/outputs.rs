@@ -113,7 +113,8 @@ fn cannot_write_file(path: &Path, error: &io::Error) -> Failure {
 /// Writes what stands in one file.
 type Fill<'a> = dyn Fn(&mut dyn Write) -> io::Result<()> + 'a;
 
-fn cannot_write(folder: &Path, error: &io::Error) -> Failure {
+/// Results have no place.
+pub fn cannot_write(folder: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Usage, format!("cannot write results to `{}`: {error}", folder.display()))
         .hint("choose another folder with -o DIR")
 }

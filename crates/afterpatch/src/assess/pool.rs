@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use detect::observe::{FileFacts, Merge};
@@ -25,10 +25,6 @@ pub struct Pool<'a, T> {
     queue_max: usize,
     /// Set by the first Ctrl-C.
     pub interrupted: &'a AtomicBool,
-    /// Bytes read so far, for the progress line.
-    pub bytes_read: AtomicU64,
-    /// Files done so far.
-    pub files_done: AtomicU64,
 }
 
 struct State<T> {
@@ -65,8 +61,7 @@ impl<'a, T: Merge + Default + Send> Pool<'a, T> {
     pub fn new(threads: usize, read: &'a ReadBlock<'a, T>, interrupted: &'a AtomicBool) -> Self {
         let state = State { next_file: 0, driving: 0, lost: Vec::new(), blocks: VecDeque::new() };
         let (state, changed) = (Mutex::new(state), Condvar::new());
-        let (bytes_read, files_done) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { read, state, changed, queue_max: threads * 2, interrupted, bytes_read, files_done }
+        Self { read, state, changed, queue_max: threads * 2, interrupted }
     }
 
     /// Drives `files` files with `threads` threads; `drive` is called once per file, in order of their numbers. Returns
@@ -156,7 +151,6 @@ impl<'a, T: Merge + Default + Send> Pool<'a, T> {
                 drop(state);
                 // A fault costs its file; the other threads wait for this one to say that it is done.
                 let is_lost = catch_unwind(AssertUnwindSafe(|| drive(file))).is_err();
-                self.files_done.fetch_add(1, Ordering::Relaxed);
                 let mut state = lock(&self.state);
                 state.driving -= 1;
                 state.lost.extend(is_lost.then_some(file));
@@ -238,7 +232,6 @@ mod tests {
             let mut done = done.into_inner().unwrap();
             done.sort_unstable();
             assert_eq!(done, [0, 1, 3, 4, 6], "{threads} threads");
-            assert_eq!(pool.files_done.load(Ordering::Relaxed), 7);
         }
     }
 

@@ -2,7 +2,6 @@
 //! made of it is a matter of the [`Pass`].
 
 use std::io::Read as _;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use detect::observe::{CONTENT_BYTES_MAX, FileContent, FileFacts, FileTally, HEAD_BYTES, Merge};
@@ -13,12 +12,12 @@ use formats::block::{Block, Lines};
 use formats::registry::Contents;
 use formats::text::encoding::{Encoding, decode_utf16};
 use model::file::{FileRecord, Kind, Outcome};
+use serde::{Deserialize, Serialize};
 
 use super::blocks::Cut;
 use super::parser::Parser;
 use super::pool::Pool;
-use super::{hive, interrupt, listed, page, progress};
-use crate::console::Console;
+use super::{hive, interrupt, listed, page};
 
 /// What is made of what is read. Many threads ask at once.
 pub trait Pass: Sync {
@@ -33,8 +32,12 @@ pub trait Pass: Sync {
     fn content(&self, facts: &FileFacts, content: &FileContent<'_>) -> Self::Told;
     /// The counts, times and rejects in what was told of a file.
     fn tally(told: &mut Self::Told) -> &mut FileTally;
-    /// Takes what a whole file told.
-    fn take(&self, host: &str, facts: &FileFacts, told: Self::Told);
+    /// A file is about to be read.
+    fn begin(&self, _file: u32) {}
+    /// So many more bytes of a file are read.
+    fn got_on(&self, _file: u32, _bytes: u64) {}
+    /// Takes a file that is done, however it got there, and what it told, if it could be read. Called once per file.
+    fn take(&self, read: &Read, file: u32, told: Option<(FileFacts, Self::Told)>);
     /// Whether the hashes of logs are asked for. Those of other files always are: indicators name them.
     fn hashes_logs(&self) -> bool {
         true
@@ -47,7 +50,7 @@ pub trait Pass: Sync {
     fn number_block(&self, _file: u32) -> u64 {
         0
     }
-    /// A file is at its end, however it got there.
+    /// Nothing more comes of a file, however its reading ended.
     fn end(&self, _file: u32) {}
 }
 
@@ -60,36 +63,29 @@ impl<P: Pass> Drop for Ending<'_, P> {
     }
 }
 
-/// Reads all inputs. What is handed back is in their order.
-pub fn read_all<P: Pass>(inventory: &Inventory, pass: &P, threads: usize, console: &Console) -> Vec<Read> {
+/// Reads inputs by their numbers. What is handed back is in the same order.
+pub fn read_all<P: Pass>(inventory: &Inventory, files: &[u32], pass: &P, threads: usize) -> Vec<Read> {
     let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, number: u64| {
         let (mut told, lines) = pass.block(parser, block, facts, number);
         listed::take_files(parser, P::tally(&mut told));
         (told, lines)
     };
     let pool = Pool::new(threads, &read, &interrupt::INTERRUPTED);
-    let count = inventory.inputs.len();
-    let records = Mutex::new(std::iter::repeat_with(|| None).take(count).collect());
-    let reading = Reading { inventory, pass, pool: &pool, records };
-    let total = inventory.inputs.iter().map(|input| input.size).sum();
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| progress::watch(console, &pool, total, count, &done));
-        for index in pool.run(threads, count, &|index| reading.read(index)) {
-            reading.lose(index);
-        }
-        done.store(true, Ordering::Release);
-        watcher.thread().unpark();
-    });
+    let records = Mutex::new(std::iter::repeat_with(|| None).take(files.len()).collect());
+    let reading = Reading { inventory, files, pass, pool: &pool, records };
+    for lost in pool.run(threads, files.len(), &|at| reading.read(at)) {
+        reading.lose(lost);
+    }
     reading.records.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
 }
 
 /// What reading needs to know and where it puts what it finds.
 struct Reading<'a, P: Pass> {
     inventory: &'a Inventory,
+    files: &'a [u32],
     pass: &'a P,
     pool: &'a Pool<'a, P::Told>,
-    /// One record per input, and one more where the input is a gzip file.
+    /// One per file, in the same order.
     records: Mutex<Vec<Option<Read>>>,
 }
 
@@ -97,6 +93,7 @@ struct Reading<'a, P: Pass> {
 pub type Read = (Accounted, Option<FileRecord>);
 
 /// What is known of an input once it has been read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Accounted {
     pub record: FileRecord,
     /// Files of one host share it.
@@ -115,27 +112,37 @@ struct Result<T> {
 }
 
 impl<P: Pass> Reading<'_, P> {
-    /// Reads input number `index`.
-    fn read(&self, index: usize) {
-        let file = number(index);
+    /// Reads a file, by its place in the list.
+    fn read(&self, at: usize) {
+        let Some((file, input)) = self.input(at) else { return };
         let _ending = Ending(self.pass, file);
+        self.pass.begin(file);
         self.wait_for_room(file);
-        let Some(input) = self.inventory.inputs.get(index) else { return };
-        let accounted = match self.inventory.open(input) {
-            Ok(opened) => self.read_opened(index, input, opened.stream, opened.inside.as_deref()),
-            Err(outcome) => (self.unread(input, outcome), None),
-        };
-        if let Some(slot) = self.records.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
-            *slot = Some(accounted);
+        match self.inventory.open(input) {
+            Ok(opened) => {
+                let (read, facts, told) = self.read_opened(file, input, opened.stream, opened.inside.as_deref());
+                self.put(at, file, read, Some((facts, told)));
+            }
+            Err(outcome) => self.put(at, file, (unread(input, outcome), None), None),
         }
     }
 
-    /// Accounts for input number `index`, whose reading ended in a fault.
-    fn lose(&self, index: usize) {
-        let Some(input) = self.inventory.inputs.get(index) else { return };
-        let lost = (self.unread(input, Outcome::Unreadable("lost to a fault of the reader".into())), None);
-        if let Some(slot) = self.records.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
-            *slot = Some(lost);
+    /// Accounts for a file whose reading ended in a fault.
+    fn lose(&self, at: usize) {
+        let Some((file, input)) = self.input(at) else { return };
+        let lost = unread(input, Outcome::Unreadable("lost to a fault of the reader".into()));
+        self.put(at, file, (lost, None), None);
+    }
+
+    fn input(&self, at: usize) -> Option<(u32, &Input)> {
+        let file = *self.files.get(at)?;
+        Some((file, self.inventory.inputs.get(file as usize)?))
+    }
+
+    fn put(&self, at: usize, file: u32, read: Read, told: Option<(FileFacts, P::Told)>) {
+        self.pass.take(&read, file, told);
+        if let Some(slot) = self.records.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
+            *slot = Some(read);
         }
     }
 
@@ -143,14 +150,13 @@ impl<P: Pass> Reading<'_, P> {
         self.pool.help_until(&|| self.pass.has_room(file) || self.pool.is_interrupted());
     }
 
-    fn unread(&self, input: &Input, outcome: Outcome) -> Accounted {
-        // A page that cannot be opened is still a page of its server.
-        let kind = if exchange::is_page_name(&input.place.on_server) { Kind::WebFile } else { Kind::Other };
-        let record = record(&input.path, input.size, kind, outcome);
-        Accounted { record, host: input.place.host.clone(), decoded: false }
-    }
-
-    fn read_opened(&self, index: usize, input: &Input, mut stream: Stream, inside: Option<&str>) -> Read {
+    fn read_opened(
+        &self,
+        file: u32,
+        input: &Input,
+        mut stream: Stream,
+        inside: Option<&str>,
+    ) -> (Read, FileFacts, P::Told) {
         let path = inside.map_or_else(|| input.path.clone(), |name| format!("{}!{name}", input.path));
         // The name inside a gzip file stands where the gzip file stands.
         let place = match inside {
@@ -159,7 +165,7 @@ impl<P: Pass> Reading<'_, P> {
             ),
             None => input.place.clone(),
         };
-        let mut head = Vec::new();
+        let mut head = Vec::with_capacity(kind::HEAD_BYTES);
         let opening = (&mut stream).take(kind::HEAD_BYTES as u64).read_to_end(&mut head);
         // A hive is full of wide characters and is no text.
         let encoding = if kind::is_hive(&head) { Encoding::Utf8 } else { Encoding::of(&head) };
@@ -169,7 +175,7 @@ impl<P: Pass> Reading<'_, P> {
         let kind = kind::kind(shown, &place.on_server);
         let suggested = place::suggested_server(&place.host, path.rsplit(['/', '!']).next().unwrap_or(&path));
         let on_server = place.on_server.clone();
-        let facts = FileFacts { file: number(index), on_server, path: path.clone(), suggested };
+        let facts = FileFacts { file, on_server, path: path.clone(), suggested };
         let (mut result, hashes) = match Parser::of(kind, &place.on_server, shown) {
             Some(parser) => {
                 if !self.pass.hashes_logs() {
@@ -194,12 +200,11 @@ impl<P: Pass> Reading<'_, P> {
         record.sha256 = hashes.sha256.filter(|_| whole);
         record.clock_shift_secs = clock_shift_secs;
         fill(&mut record, tally, result.lines, result.is_text);
-        self.pass.take(&place.host, &facts, result.told);
         let container = hashes.container.map(|(sha256, size)| FileRecord {
             sha256: Some(sha256),
             ..self::record(&input.path, size, Kind::Container, Outcome::Complete)
         });
-        (Accounted { record, host: place.host, decoded }, container)
+        ((Accounted { record, host: place.host, decoded }, container), facts, result.told)
     }
 
     fn read_blocks(
@@ -224,7 +229,7 @@ impl<P: Pass> Reading<'_, P> {
                 Ok(Some(block)) => {
                     let before = parser.clone();
                     parser.advance(&block.bytes);
-                    self.pool.bytes_read.fetch_add(block.bytes.len() as u64, Ordering::Relaxed);
+                    self.pass.got_on(facts.file, block.bytes.len() as u64);
                     self.pool.submit(&shared, before, self.pass.number_block(facts.file), block);
                 }
                 Ok(None) => break,
@@ -275,12 +280,12 @@ impl<P: Pass> Reading<'_, P> {
                 Ok(0) => break,
                 Ok(count) => {
                     older.iter_mut().for_each(|older| older.update(buffer.get(..count).unwrap_or_default()));
-                    _ = self.pool.bytes_read.fetch_add(count as u64, Ordering::Relaxed);
+                    self.pass.got_on(facts.file, count as u64);
                 }
                 Err(error) => outcome = Err(error),
             }
         }
-        self.pool.bytes_read.fetch_add(content.len() as u64, Ordering::Relaxed);
+        self.pass.got_on(facts.file, content.len() as u64);
         let interrupted = self.pool.is_interrupted();
         let hashes = stream.finish(!interrupted);
         let page = page::reading(kind, &facts.on_server, &content);
@@ -331,12 +336,16 @@ fn parts(kind: Kind, content: &[u8], size: u64, on_server: &str) -> Contents {
     Contents { elements, rejects, computer: None }
 }
 
-/// The number of an input in the manifest.
-fn number(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
+/// What is known of an input that could not be read.
+pub fn unread(input: &Input, outcome: Outcome) -> Accounted {
+    // A page that cannot be opened is still a page of its server.
+    let kind = if exchange::is_page_name(&input.place.on_server) { Kind::WebFile } else { Kind::Other };
+    let record = record(&input.path, input.size, kind, outcome);
+    Accounted { record, host: input.place.host.clone(), decoded: false }
 }
 
-fn record(path: &str, size: u64, kind: Kind, outcome: Outcome) -> FileRecord {
+/// The line of the manifest of a file of which nothing has been read.
+pub fn record(path: &str, size: u64, kind: Kind, outcome: Outcome) -> FileRecord {
     FileRecord {
         path: path.to_owned(),
         size,
@@ -354,6 +363,7 @@ fn record(path: &str, size: u64, kind: Kind, outcome: Outcome) -> FileRecord {
         reasons: Vec::new(),
         clock_shift_secs: 0,
         outcome,
+        same_as: None,
     }
 }
 

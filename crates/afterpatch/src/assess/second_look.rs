@@ -1,57 +1,53 @@
 //! Searches the logs once more, only when something was found and only for its request ids.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::sync::{Mutex, PoisonError};
 
 use detect::observe::{FileFacts, FileTally, Join, JoinObserver, Tally};
 use evidence::{Inventory, kind, place};
+use formats::block::Block;
 use formats::text::encoding::{Encoding, decode_utf16};
 use model::Utc;
 use model::file::{FileRecord, Kind};
 use model::observation::Observations;
 
 use super::blocks::Blocks;
+use super::crew::Crew;
 use super::interrupt::INTERRUPTED;
 use super::parser::Parser;
 use super::pool::Pool;
 use super::reading::Accounted;
+use super::work::{Job, Log, Note, Part, Reader};
 
 /// Records of one request are no further apart than this in any two logs.
 const APART_SECS_MAX: i64 = 3_600;
 
 /// Adds to the observations every record of another log that shares a request id with what was found.
-pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &[Accounted], threads: usize) {
+pub fn join(observations: &mut Observations, accounted: &[Accounted], crew: &mut Crew<'_>) {
     let ids = inquiry::follow_up(observations);
     let rule = observations.rules.len();
-    let Some(join) = Join::new(&ids, rule) else { return };
+    if Join::new(&ids, rule).is_none() {
+        return;
+    }
     let times = times_of(observations, &ids);
-    let wanted: Vec<usize> = accounted
-        .iter()
-        .enumerate()
-        .filter(|(_, file)| file.record.kind == Kind::DelimitedLog)
+    let logs: BTreeMap<u32, Log> = (0..)
+        .zip(accounted)
+        .filter(|(_, file)| file.record.kind == Kind::DelimitedLog && file.record.same_as.is_none())
         .filter(|(_, file)| file.record.source.as_deref().is_some_and(|source| !source.starts_with("httpproxy")))
         .filter(|(_, file)| times.iter().any(|time| may_hold(&file.record, *time)))
-        .map(|(index, _)| index)
+        .map(|(file, known)| (file, Log { kind: known.record.kind, path: known.record.path.clone() }))
         .collect();
-    let read = |parser: &mut Parser, block: &formats::block::Block<'_>, facts: &FileFacts, _: u64| {
-        let mut observer = JoinObserver::new(&join, facts);
-        let lines = parser.read(block, &mut observer);
-        (observer.finish(), lines)
-    };
-    let pool = Pool::new(threads, &read, &INTERRUPTED);
-    let tally = Mutex::new(Tally::default());
-    pool.run(threads, wanted.len(), &|number| {
-        let Some((index, file)) = wanted.get(number).and_then(|index| Some((*index, accounted.get(*index)?))) else {
-            return;
-        };
-        let found = search(&pool, &join, inventory, index, file);
-        if let (Some(found), Some(server)) = (found, file.record.server.as_deref()) {
-            tally.lock().unwrap_or_else(PoisonError::into_inner).add(server, Some(server), found);
+    let files: Vec<u32> = logs.keys().copied().collect();
+    let mut tally = Tally::default();
+    // A log that is lost on the way was read whole before: what it shows is known, only its links are not.
+    crew.perform(&Job::Join { ids, rule, logs }, &files, &mut |file, part| {
+        let server = accounted.get(file as usize).and_then(|file| file.record.server.as_deref());
+        if let (Part::Joined(found), Some(server)) = (part, server) {
+            tally.add(server, Some(server), *found);
         }
     });
     observations.rules.push(Join::facts());
-    let (joined, _) = tally.into_inner().unwrap_or_else(PoisonError::into_inner).into_servers(None);
+    let (joined, _) = tally.into_servers(None);
     for (name, server) in joined {
         if let Some(known) = observations.servers.get_mut(&name) {
             known.sightings.extend(server.sightings);
@@ -81,28 +77,52 @@ fn may_hold(file: &FileRecord, time: Option<(Utc, Utc)>) -> bool {
     }
 }
 
+/// Searches logs, and tells of each.
+pub fn search_all(
+    reader: &Reader<'_>,
+    join: &Join,
+    files: &[u32],
+    logs: &BTreeMap<u32, Log>,
+    tell: &(dyn Fn(Note) + Sync),
+) {
+    let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, _: u64| {
+        let mut observer = JoinObserver::new(join, facts);
+        let lines = parser.read(block, &mut observer);
+        tell(Note::GotOn(facts.file, 0));
+        (observer.finish(), lines)
+    };
+    let pool = Pool::new(reader.threads, &read, &INTERRUPTED);
+    pool.run(reader.threads, files.len(), &|at| {
+        let Some((file, log)) = files.get(at).and_then(|file| Some((*file, logs.get(file)?))) else { return };
+        tell(Note::Begun(file));
+        let found = search(&pool, join, reader.inventory, file, log, tell).unwrap_or_default();
+        tell(Note::Done(file, Part::Joined(Box::new(found))));
+    });
+}
+
 fn search(
     pool: &Pool<'_, FileTally>,
     join: &Join,
     inventory: &Inventory,
-    index: usize,
-    file: &Accounted,
+    file: u32,
+    log: &Log,
+    tell: &(dyn Fn(Note) + Sync),
 ) -> Option<FileTally> {
-    let opened = inventory.open(inventory.inputs.get(index)?).ok()?;
+    let opened = inventory.open(inventory.inputs.get(file as usize)?).ok()?;
     let mut stream = opened.stream;
-    let mut head = Vec::new();
+    let mut head = Vec::with_capacity(kind::HEAD_BYTES);
     (&mut stream).take(kind::HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
     let encoding = Encoding::of(&head);
     let text = if encoding.is_utf16() { decode_utf16(&head, encoding == Encoding::Utf16Be) } else { head.clone() };
-    let on_server = place::place(&file.record.path).on_server;
-    let mut parser = Parser::of(file.record.kind, &on_server, &text)?;
-    let file = u32::try_from(index).unwrap_or(u32::MAX);
+    let on_server = place::place(&log.path).on_server;
+    let mut parser = Parser::of(log.kind, &on_server, &text)?;
     let shared = Pool::open(FileFacts { file, on_server, ..FileFacts::default() });
     let mut blocks = Blocks::new(&mut stream, &head, encoding);
     while let Ok(Some(block)) = blocks.next() {
         if pool.is_interrupted() {
             break;
         }
+        tell(Note::GotOn(file, 0));
         let before = join.is_in(&block.bytes).then(|| parser.clone());
         parser.advance(&block.bytes);
         if let Some(before) = before {

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use detect::observe::RAW_BYTES_MAX;
-use evidence::Inventory;
 use model::file::Kind;
 use model::observation::{EvidenceRecord, Observations};
 
+use super::crew::Crew;
 use super::interrupt;
 use super::reading::Accounted;
+use super::work::{Job, Part};
 
-/// The longest record that is shown whole.
-const RECORD_BYTES_MAX: usize = 1 << 20;
 /// All records together that are read again; what comes later in the order of files stays short.
 const TOTAL_BYTES_MAX: usize = 64 << 20;
 
@@ -19,13 +18,13 @@ const TOTAL_BYTES_MAX: usize = 64 << 20;
 type Cut<'a> = BTreeMap<u64, Vec<&'a mut EvidenceRecord>>;
 
 /// Completes every kept record that was cut, as far as it gets before an interruption.
-pub fn complete(observations: &mut Observations, inventory: &Inventory, accounted: &[Accounted]) {
+pub fn complete(observations: &mut Observations, accounted: &[Accounted], crew: &mut Crew<'_>) {
     let mut left = TOTAL_BYTES_MAX;
     let wanted = inquiry::records_to_read(observations);
     for (file, cut) in cut(observations, &wanted) {
         let is_line = |file: &&Accounted| is_read_by_line(file.record.kind) && !file.decoded;
-        if accounted.get(file as usize).filter(is_line).is_some() {
-            left = complete_file(inventory, file as usize, cut, left);
+        if left > 0 && !interrupt::came() && accounted.get(file as usize).filter(is_line).is_some() {
+            left = complete_file(crew, file, cut, left);
         }
     }
 }
@@ -52,27 +51,24 @@ fn cut<'o>(observations: &'o mut Observations, wanted: &BTreeSet<(u32, u64)>) ->
     cut
 }
 
-/// One pass over one file, in the order of its bytes. Returns how much may still be read of others.
-fn complete_file(inventory: &Inventory, file: usize, cut: Cut<'_>, mut left: usize) -> usize {
-    if left == 0 || interrupt::came() {
-        return left;
-    }
-    let Some(mut again) = inventory.inputs.get(file).and_then(|input| inventory.reread(input)) else { return left };
-    for (offset, records) in cut {
-        let line = again.line_at(offset, RECORD_BYTES_MAX, &interrupt::came);
-        let line = line.strip_suffix(b"\r").unwrap_or(&line);
-        for record in records {
-            // Evidence that changed under our hands is not shown as what was judged.
-            if line.starts_with(&record.raw) {
-                record.raw = line.into();
+/// Returns how much may still be read of other files.
+fn complete_file(crew: &mut Crew<'_>, file: u32, mut cut: Cut<'_>, left: usize) -> usize {
+    let mut still_left = left;
+    let job = Job::Lines { offsets: cut.keys().copied().collect(), room: left };
+    crew.perform(&job, &[file], &mut |_, part| {
+        let Part::Lines(lines) = part else { return };
+        for (offset, line) in lines {
+            still_left = still_left.saturating_sub(line.len());
+            let line = line.strip_suffix(b"\r").unwrap_or(&line);
+            for record in cut.remove(&offset).into_iter().flatten() {
+                // Evidence that changed under our hands is not shown as what was judged.
+                if line.starts_with(&record.raw) {
+                    record.raw = line.into();
+                }
             }
         }
-        left = left.saturating_sub(line.len());
-        if left == 0 || interrupt::came() {
-            break;
-        }
-    }
-    left
+    });
+    still_left
 }
 
 fn is_read_by_line(kind: Kind) -> bool {

@@ -23,6 +23,7 @@ use model::file::FileRecord;
 
 use crate::assess::outputs::Growing;
 use crate::assess::parser::Parser;
+use crate::assess::progress::Progress;
 use crate::assess::reading::{self, Pass, Read};
 use crate::assess::{self, RuleFolders, interrupt};
 use crate::cli::{HuntFormat, HuntOptions};
@@ -113,8 +114,11 @@ fn hunt(
         outlet: Outlet::new(out, KEPT_BYTES_MAX, &interrupt::INTERRUPTED),
         totals: Mutex::default(),
         costs: Costs::new(options.rule_cost),
+        progress: Progress::default(),
     };
-    let records = reading::read_all(inventory, &hunting, threads, console);
+    let files: Vec<u32> = (0..).take(inventory.inputs.len()).collect();
+    let read = || reading::read_all(inventory, &files, &hunting, threads);
+    let records = hunting.progress.show_while(inventory, console, read);
     let counted = hunting.join(inventory);
     (records, counted, begun.and(hunting.outlet.finish()))
 }
@@ -129,6 +133,7 @@ struct Hunting<'a> {
     totals: Mutex<Totals>,
     /// Nothing spent yet, and whether to count it.
     costs: Costs,
+    progress: Progress,
 }
 
 impl Hunting<'_> {
@@ -207,8 +212,15 @@ impl Pass for Hunting<'_> {
         &mut told.file
     }
 
-    fn take(&self, host: &str, facts: &FileFacts, told: Told) {
-        self.totals.lock().unwrap_or_else(PoisonError::into_inner).add(host, facts, told);
+    fn got_on(&self, _: u32, bytes: u64) {
+        self.progress.got_on(bytes);
+    }
+
+    fn take(&self, (read, _): &Read, _: u32, told: Option<(FileFacts, Told)>) {
+        self.progress.file_done();
+        if let Some((facts, told)) = told {
+            self.totals.lock().unwrap_or_else(PoisonError::into_inner).add(&read.host, &facts, told);
+        }
     }
 
     fn hashes_logs(&self) -> bool {

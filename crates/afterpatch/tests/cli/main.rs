@@ -17,6 +17,7 @@ mod exit_status;
 mod explain;
 mod hostile_text;
 mod hunt;
+mod isolation;
 mod logs;
 mod missing_artefacts;
 mod packs;

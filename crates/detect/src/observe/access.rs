@@ -2,6 +2,7 @@
 
 use model::observation::{EvidenceRecord, Logon, MailUse};
 use model::{Family, Origin, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::bounded::{Bounded, Merge};
 
@@ -11,7 +12,7 @@ pub const LOGONS_MAX: usize = 50_000;
 pub const MAILBOX_USES_MAX: usize = 50_000;
 
 /// How often, how much, from when until when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Use {
     requests: u64,
     bytes: u64,
@@ -19,7 +20,7 @@ pub struct Use {
 }
 
 /// The first record and the last. Only their places: of so many, few are ever shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ends {
     pub first: (Utc, Origin),
     pub last: (Utc, Origin),

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Something that adds up regardless of order.
 pub trait Merge {
     /// Takes in what another tally found.
@@ -101,6 +103,25 @@ impl<V: Merge + Default> Merge for Bounded<V> {
             }
         }
         self.pass_over(rest);
+    }
+}
+
+/// As it travels between processes: the entries by key, so that no number of a place has to be believed.
+type Parts<V> = (usize, BTreeMap<Box<[u8]>, V>, Option<V>);
+
+impl<V: Serialize> Serialize for Bounded<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entries: BTreeMap<&[u8], &V> =
+            self.places.iter().map(|(key, place)| (&**key, &self.values[*place])).collect();
+        (self.limit, entries, &self.rest).serialize(serializer)
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Bounded<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (limit, entries, rest) = Parts::deserialize(deserializer)?;
+        let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        Ok(Self { limit, places: keys.into_iter().zip(0..).collect(), values, rest })
     }
 }
 

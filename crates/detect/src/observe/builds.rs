@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::observation::BuildSeen;
 use model::{Build, Family, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::bounded::Merge;
 
@@ -11,7 +12,7 @@ use super::bounded::Merge;
 const BUILDS_MAX: usize = 200;
 
 /// Builds with the first and last record that names them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct BuildTally {
     seen: BTreeMap<(Build, Family, bool), (Utc, Utc)>,
     /// Named by a file that has no time (ExSetup.exe).

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use model::observation::SourceCoverage;
 use model::{Source, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::bounded::Merge;
 
 /// Hours with records, per source.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CoverageTally {
     sources: BTreeMap<Source, SourceCoverage>,
     /// Records of one hour come one after the other: counted here before they are filed.

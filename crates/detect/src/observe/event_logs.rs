@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::observation::{Clearing, ClockBack, EventLog, MissingRecords};
 use model::{Utc, WindowsEvent};
+use serde::{Deserialize, Serialize};
 
 use super::bounded::Merge;
 
@@ -30,7 +31,7 @@ const BACK_SECS: i64 = 10 * 60;
 const EVENT_LOG_PROVIDER: &str = "Microsoft-Windows-Eventlog";
 
 /// All event logs of one server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct EventLogTally {
     /// Of the file that is being read, by channel.
     open: BTreeMap<String, Numbers>,
@@ -40,7 +41,7 @@ pub struct EventLogTally {
 }
 
 /// Records one after the other, without a gap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Range {
     last: u64,
     from: Option<Utc>,
@@ -48,7 +49,7 @@ struct Range {
 }
 
 /// The numbers of one log in one file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Numbers {
     /// Index of the file in the manifest.
     file: u32,
@@ -63,7 +64,7 @@ struct Numbers {
 }
 
 /// What is kept of a file that was read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Closed {
     ranges: BTreeMap<u64, Range>,
     filtered: bool,

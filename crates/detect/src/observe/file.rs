@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::file::RejectCount;
 use model::{Reject, RejectReason, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::bounded::Merge;
 use super::file_table::FileTable;
@@ -14,18 +15,23 @@ const SERVERS_MAX: usize = 2_000;
 /// Fewer Sysmon records than this do not show a clock.
 const SHIFT_VOTES_MIN: u64 = 3;
 
-/// Everything seen in one file, or in a stretch of it.
-#[derive(Clone, Debug, Default)]
+/// Everything seen in one file, or in a stretch of it. Between processes travels what the servers are told of: the rest
+/// has become the line of the manifest by then.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FileTally {
     /// By the name in the records; empty where they name no server.
     pub servers: BTreeMap<String, ServerTally>,
     /// Rejects by reason: how many, and the first.
+    #[serde(skip)]
     pub rejects: BTreeMap<RejectReason, (u64, u64, u64)>,
     /// First and last event.
+    #[serde(skip)]
     pub span: Option<(Utc, Utc)>,
     /// The files that it lists, where it is a list of files.
+    #[serde(skip)]
     pub table: FileTable,
     /// By how many seconds records say that they are off, and how many say so.
+    #[serde(skip)]
     pub clock_votes: BTreeMap<i64, u64>,
 }
 

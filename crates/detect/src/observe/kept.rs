@@ -2,6 +2,7 @@
 
 use model::observation::EvidenceRecord;
 use model::{Origin, Raw, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::bounded::Merge;
 
@@ -9,7 +10,7 @@ use super::bounded::Merge;
 pub const RAW_BYTES_MAX: usize = 2 * 1024;
 
 /// Keeps the `FIRST` earliest records and the `LAST` latest, by time and place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept<const FIRST: usize, const LAST: usize> {
     records: Vec<EvidenceRecord>,
 }

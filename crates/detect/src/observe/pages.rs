@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::observation::{EvidenceRecord, PageUse};
 use model::{Family, Origin, Raw, Source, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::access::Use;
 use super::bounded::{Bounded, Merge};
@@ -34,10 +35,10 @@ pub struct Request<'a> {
     pub raw: &'a [u8],
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Clients(Bounded<Requests>);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Requests {
     all: Use,
     posts: u64,
@@ -72,7 +73,7 @@ impl Teller {
 }
 
 /// Requests to pages, by who tells of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Pages([PageTally; 4]);
 
 impl Pages {
@@ -168,7 +169,7 @@ impl Merge for Pages {
 }
 
 /// Requests per page, answered (200) and not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PageTally {
     answered: Bounded<Clients>,
     others: Bounded<Clients>,

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use model::observation::Refused;
 use model::{Origin, Row, Utc, WindowsEvent};
+use serde::{Deserialize, Serialize};
 
 use super::access::Ends;
 use super::bounded::{Bounded, Merge};
@@ -26,7 +27,7 @@ const REFUSALS: [&[u8]; 11] =
     [b"1326", b"1327", b"1328", b"1329", b"1330", b"1331", b"1385", b"1793", b"1907", b"1909", b"2148074252"];
 
 /// What one client was refused.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedTally {
     refused: u64,
     forms: u64,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use model::observation::{FileSeen, Server};
+use serde::{Deserialize, Serialize};
 
 use super::access::{self, LOGONS_MAX, MAILBOX_USES_MAX, Use};
 use super::bounded::{Bounded, Merge};
@@ -20,7 +21,7 @@ use crate::sigma::{FieldId, RuleIndex};
 const OWN_ADDRESSES_MAX: usize = 64;
 
 /// The server's own addresses, as its IIS logs name them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct OwnAddresses {
     all: BTreeSet<Box<[u8]>>,
     last: Vec<u8>,
@@ -51,7 +52,7 @@ impl OwnAddresses {
 }
 
 /// What a file, or all files, tell of one server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServerTally {
     pub coverage: CoverageTally,
     pub builds: BuildTally,
@@ -132,6 +133,15 @@ impl ServerTally {
             key(a).cmp(&key(b))
         });
         self.files.sort_by(|a, b| (&a.path, a.file).cmp(&(&b.path, b.file)));
+        // From a shadow copy or a second collection.
+        let is_twin = |b: &FileSeen, a: &FileSeen| {
+            a.sha256.is_some() && (&a.path, &a.sha256, a.state) == (&b.path, &b.sha256, b.state)
+        };
+        self.files.dedup_by(|b, a| {
+            let is_twin = is_twin(b, a);
+            a.times = a.times.or(b.times.filter(|_| is_twin));
+            is_twin
+        });
         Server {
             builds: self.builds.into_builds(end),
             coverage,

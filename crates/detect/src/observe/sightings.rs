@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use model::observation::Sighting;
 use model::{Origin, Raw, Source, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::bounded::Merge;
 use super::kept::Kept;
@@ -33,7 +34,7 @@ pub struct Hit<'a> {
     pub raw: Raw<'a>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Key {
     hour: Option<i64>,
     client: Option<Box<[u8]>>,
@@ -42,14 +43,14 @@ struct Key {
 }
 
 /// What the earliest record of a group says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct First {
     at: (Option<Utc>, Origin),
     status: Option<u16>,
     account: Option<Box<[u8]>>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Group {
     count: u64,
     bytes: u64,
@@ -61,7 +62,7 @@ struct Group {
 }
 
 /// All hits on one server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SightingTally {
     rules: BTreeMap<usize, BTreeMap<Key, Group>>,
 }

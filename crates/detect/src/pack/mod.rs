@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 
 use model::campaign::{Campaign, RuleFacts};
 use rsigma_parser::{CorrelationRule, LogSource, SigmaRule};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub(crate) use rules::{proves as proves_of_word, stage as stage_of_word};
@@ -28,7 +29,7 @@ pub use ruleset::{RULE_FILE_BYTES_MAX, RuleSet};
 pub const FILE_BYTES_MAX: usize = 32 << 20;
 
 /// The files of a pack, as they stand in its folder.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PackFiles {
     /// The folder's name.
     pub id: String,

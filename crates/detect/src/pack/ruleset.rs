@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::num::NonZeroUsize;
 
 use rsigma_parser::{CorrelationRule, FilterRule, LogSource, SigmaRule, parse_sigma_yaml};
+use serde::{Deserialize, Serialize};
 
 use super::nests_too_deep;
 
@@ -23,7 +24,7 @@ const THREADS_MAX: usize = 8;
 const FILES_PER_THREAD: usize = 128;
 
 /// A folder of Sigma files of somebody else.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RuleSet {
     /// By which reports call it; rule ids begin with it. No two sets of a plan should share it.
     pub name: String,

@@ -4,6 +4,8 @@
 //! `rsigma-parser`; what a rule means is decided here. Whatever cannot be tested exactly is refused with its reason,
 //! never approximated.
 
+use serde::{Deserialize, Serialize};
+
 pub mod correlation;
 mod detection;
 mod encode;
@@ -28,7 +30,7 @@ pub use placeholders::Placeholders;
 pub use reason::Reason;
 
 /// A rule of the plan, as a number: the position of its facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RuleIndex(pub u32);
 
 impl RuleIndex {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use boreal::Compiler;
 use model::assessment::PackIdentity;
+use serde::{Deserialize, Serialize};
 
 use super::condition::{is_for_programs, names_one_of};
 use super::split::{Kind, Part, split};
@@ -21,7 +22,7 @@ const INCLUDE_DEPTH_MAX: usize = 16;
 const PARTS_MAX: usize = 200_000;
 
 /// A folder of YARA files of somebody else.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct YaraSet {
     /// By which reports call it; rule ids begin with it. No two sets of a plan should share it.
     pub name: String,

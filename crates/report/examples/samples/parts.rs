@@ -143,6 +143,7 @@ fn file(server: &str, number: u64) -> FileRecord {
             }]
         },
         clock_shift_secs: 0,
+        same_as: None,
         outcome: if number == 103 { Outcome::Unreadable("permission denied".to_owned()) } else { Outcome::Complete },
     }
 }

@@ -9,7 +9,10 @@ use model::assessment::{Assessment, Finding, WrittenBasis};
 use model::observation::FileState;
 use tempfile::TempDir;
 
-use crate::assess::{compile, judging, observe};
+use crate::assess::crew::Crew;
+use crate::assess::progress::Progress;
+use crate::assess::work::Reader;
+use crate::assess::{Resume, compile, judging, observe, reader};
 use crate::cli::{AssessOptions, ConsoleOptions};
 use crate::console::Console;
 
@@ -29,7 +32,9 @@ fn assess(root: &Path, threads: usize, meanwhile: &dyn Fn()) -> Assessment {
     let compiled = compile(Some(&options.packs), super::super::RuleFolders::default(), &console).unwrap();
     let inventory = Inventory::walk(&options.evidence).unwrap();
     meanwhile();
-    let (observations, ..) = observe(&inventory, &compiled.plan, &options, threads, &console);
+    let (reader, progress) = (reader(&options, &inventory, &compiled.plan), Progress::default());
+    let mut crew = Crew::here(Reader { threads, ..reader }, &progress);
+    let (observations, ..) = observe(&inventory, &compiled.plan, None, &mut crew, Resume::default());
     inquiry::assess(&observations, &judging(&options, &compiled))
 }
 

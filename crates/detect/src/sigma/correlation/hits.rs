@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use model::{Origin, Source, Utc};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::super::RuleIndex;
@@ -38,21 +39,21 @@ pub struct NotedHit<'a> {
 }
 
 /// The hits of one server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HitLog {
     hits_max: usize,
     texts: Texts,
     rules: BTreeMap<RuleIndex, RuleHits>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct RuleHits {
     kept: Vec<Stored>,
     passed_over: u64,
 }
 
 /// A hit whose texts are numbers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Stored {
     pub(super) time: Utc,
     pub(super) origin: Origin,
@@ -64,8 +65,9 @@ pub(super) struct Stored {
     pub(super) fields: Box<[Option<u32>]>,
 }
 
-/// Each text once.
-#[derive(Clone, Debug, Default)]
+/// Each text once. Between processes travel the texts alone, in the order of their numbers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<String>", into = "Vec<String>")]
 struct Texts {
     all: Vec<Arc<str>>,
     by_text: HashMap<Arc<str>, u32>,
@@ -183,6 +185,20 @@ impl RuleHits {
         let surplus = self.kept.len().saturating_sub(hits_max);
         self.passed_over += surplus as u64;
         self.kept.truncate(hits_max);
+    }
+}
+
+impl From<Vec<String>> for Texts {
+    fn from(texts: Vec<String>) -> Self {
+        let all: Vec<Arc<str>> = texts.into_iter().map(Arc::from).collect();
+        let by_text = all.iter().cloned().zip(0..).collect();
+        Self { all, by_text }
+    }
+}
+
+impl From<Texts> for Vec<String> {
+    fn from(texts: Texts) -> Self {
+        texts.all.iter().map(|text| text.as_ref().to_owned()).collect()
     }
 }
 

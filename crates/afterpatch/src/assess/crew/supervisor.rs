@@ -1,0 +1,337 @@
+//! Starts the process that reads, watches it, and finds out which file ends it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::{self, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::jail::Jail;
+use super::wire::{self, Reply, Request};
+use super::{Limits, Lost, Setup};
+use crate::assess::interrupt;
+use crate::assess::work::{Job, Note};
+
+/// How often it is looked whether everything gets on.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A process that ends before it has begun a file, so often, will never read one.
+const FRUITLESS_MAX: u32 = 5;
+/// The same where it was killed from outside each time.
+const FRUITLESS_KILLED_MAX: u32 = 1_000;
+/// A file that is alone when the process is killed from outside is read again so often: it need not be the reason.
+const KILLED_MAX: u32 = 5;
+/// Of what a process says on standard error this much of the end is looked at.
+const LAST_WORDS_MAX: usize = 4 << 10;
+
+/// What a pipe holds at most; more is never there to be read at once.
+const PIPE_BYTES: usize = 64 << 10;
+
+/// The process that reads, and what to start another one with.
+pub struct Supervisor {
+    setup: Vec<u8>,
+    rules: u64,
+    limits: Limits,
+    worker: Option<Worker>,
+    /// Of the first process.
+    jail: Option<Jail>,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Death {
+    /// A file did not get on; it was ended from here.
+    Stalled,
+    /// It could not get more memory.
+    Memory,
+    /// It used up its processor time.
+    ProcessorTime,
+    /// By a signal that a fault raises.
+    Fault(String),
+    /// Somebody else ended it.
+    Killed,
+}
+
+/// What came of a list of files.
+struct Ran {
+    done: BTreeSet<u32>,
+    in_flight: BTreeSet<u32>,
+    death: Option<Death>,
+}
+
+impl Supervisor {
+    /// # Errors
+    /// When the setup cannot be sent.
+    pub(crate) fn new(setup: &Setup) -> io::Result<Self> {
+        Ok(Self { setup: wire::frame(setup)?, rules: 0, limits: setup.limits, worker: None, jail: None })
+    }
+
+    /// How many rules its plan has to have, once this process knows.
+    #[must_use]
+    pub fn expecting(mut self, rules: usize) -> Self {
+        self.rules = rules as u64;
+        self
+    }
+
+    /// Starts the process, so that it prepares itself meanwhile.
+    ///
+    /// # Errors
+    /// When the system starts none.
+    pub fn start(&mut self) -> io::Result<()> {
+        if self.worker.is_none() {
+            self.worker = Some(Worker::start(&self.setup)?);
+        }
+        Ok(())
+    }
+
+    /// See [`super::Crew::perform`].
+    pub fn perform(&mut self, job: &Job, files: &[u32], note: &mut dyn FnMut(Note)) -> Vec<Lost> {
+        let mut todo: Vec<u32> = files.to_vec();
+        let mut suspects: VecDeque<u32> = VecDeque::new();
+        let mut killed: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut lost = Vec::new();
+        let mut fruitless = 0;
+        while !(todo.is_empty() && suspects.is_empty()) {
+            let alone = suspects.pop_front();
+            let batch = alone.map_or_else(|| std::mem::take(&mut todo), |file| vec![file]);
+            let ran = self.run(job, &batch, note);
+            let left = |file: &u32| !ran.done.contains(file);
+            let Some(death) = &ran.death else { continue };
+            if interrupt::came() {
+                let rest = batch.into_iter().filter(left).chain(suspects).chain(todo);
+                lost.extend(rest.map(|file| Lost { file, reason: INTERRUPTED.to_owned() }));
+                break;
+            }
+            // One that somebody kills at once says nothing of what it would have done.
+            let most = if *death == Death::Killed { FRUITLESS_KILLED_MAX } else { FRUITLESS_MAX };
+            fruitless = if ran.in_flight.is_empty() && ran.done.is_empty() { fruitless + 1 } else { 0 };
+            if fruitless > most {
+                let rest = batch.into_iter().filter(left).chain(suspects).chain(todo);
+                let reason = format!("no process could be kept to read it: {}", death.words(&self.limits, 0));
+                lost.extend(rest.map(|file| Lost { file, reason: reason.clone() }));
+                break;
+            }
+            match alone {
+                Some(file) if left(&file) => {
+                    let times = killed.entry(file).or_default();
+                    *times += u32::from(*death == Death::Killed);
+                    if *death == Death::Killed && *times < KILLED_MAX {
+                        suspects.push_front(file);
+                    } else {
+                        lost.push(Lost { file, reason: death.words(&self.limits, *times) });
+                    }
+                }
+                Some(_) => {}
+                None => {
+                    suspects.extend(&ran.in_flight);
+                    todo = batch.into_iter().filter(left).filter(|file| !ran.in_flight.contains(file)).collect();
+                }
+            }
+        }
+        lost
+    }
+
+    /// Has a list of files read, until all are or the process ends.
+    fn run(&mut self, job: &Job, files: &[u32], note: &mut dyn FnMut(Note)) -> Ran {
+        let mut ran = Ran { done: BTreeSet::new(), in_flight: BTreeSet::new(), death: None };
+        if let Err(error) = self.start() {
+            ran.death = Some(Death::Fault(error.kind().to_string()));
+            return ran;
+        }
+        let Some(worker) = &mut self.worker else { return ran };
+        // A process that is gone already shows by its silence.
+        _ = worker.ask(&Request::Perform(job.clone(), files.to_vec()));
+        let stall = Duration::from_secs(self.limits.stall_secs);
+        let mut last: BTreeMap<u32, Instant> = BTreeMap::new();
+        let (mut looked, mut asked_to_stop, mut stalled) = (Instant::now(), false, false);
+        let ended = loop {
+            match worker.replies.recv_timeout(LOOK_EVERY) {
+                Ok(Reply::Note(told)) => {
+                    match &told {
+                        Note::Begun(file) | Note::GotOn(file, _) => _ = last.insert(*file, Instant::now()),
+                        Note::Done(file, _) => {
+                            last.remove(file);
+                            ran.done.insert(*file);
+                        }
+                    }
+                    note(told);
+                }
+                Ok(Reply::Ready { rules, .. }) if rules != self.rules => break false,
+                Ok(Reply::Ready { jail, .. }) => self.jail = Some(jail),
+                Ok(Reply::Performed) => break true,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break false,
+            }
+            if looked.elapsed() < LOOK_EVERY {
+                continue;
+            }
+            looked = Instant::now();
+            if interrupt::came() && !asked_to_stop {
+                asked_to_stop = true;
+                _ = worker.ask(&Request::Stop);
+            }
+            if last.values().any(|at| at.elapsed() > stall) {
+                stalled = true;
+                break false;
+            }
+        };
+        if !ended {
+            ran.in_flight = last.into_keys().collect();
+            ran.death = self.worker.take().map(|worker| worker.end(stalled));
+        }
+        ran
+    }
+
+    /// What the first process is kept in, once it has said so.
+    pub fn jail(&self) -> Option<&Jail> {
+        self.jail.as_ref()
+    }
+}
+
+/// Said of files that an interruption left.
+pub const INTERRUPTED: &str = "interrupted";
+
+impl Death {
+    fn words(&self, limits: &Limits, times: u32) -> String {
+        match self {
+            Self::Stalled => format!("reading it did not get on for {} seconds and was ended", limits.stall_secs),
+            Self::Memory => {
+                format!("reading it took more than {} MiB of memory and was ended", limits.address_space >> 20)
+            }
+            Self::ProcessorTime => "reading it took more processor time than a file may take and was ended".to_owned(),
+            Self::Fault(how) => format!("reading it ended the process that reads ({how})"),
+            Self::Killed => format!("the process that read it was killed from outside {times} times"),
+        }
+    }
+}
+
+/// A process that reads.
+struct Worker {
+    child: Child,
+    requests: ChildStdin,
+    replies: Receiver<Reply>,
+    last_words: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Worker {
+    fn start(setup: &[u8]) -> io::Result<Self> {
+        let mut command = this_program()?;
+        command.arg(super::super::WORKER_VERB).env_clear();
+        // The allocator reserves a gigabyte at a time, which would fill small limits with nothing.
+        command.env("MIMALLOC_ARENA_RESERVE", "65536");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C is for the process that judges: it asks this one to end.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.spawn()?;
+        let missing = || io::Error::other("no pipe");
+        let mut requests = child.stdin.take().ok_or_else(missing)?;
+        let (out, mut err) = (child.stdout.take().ok_or_else(missing)?, child.stderr.take().ok_or_else(missing)?);
+        let mut out = BufReader::with_capacity(PIPE_BYTES, out);
+        let (send, replies) = mpsc::sync_channel(super::NOTES_MAX);
+        std::thread::spawn(move || {
+            // What is no message of ours ends it like the end of the process.
+            while let Ok(Some(reply)) = wire::receive(&mut out) {
+                if send.send(reply).is_err() {
+                    break;
+                }
+            }
+        });
+        let last_words = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&last_words);
+        std::thread::spawn(move || listen(&mut err, &heard));
+        // One that dies while it is told what to do shows by its silence.
+        _ = requests.write_all(setup).and_then(|()| requests.flush());
+        Ok(Self { child, requests, replies, last_words })
+    }
+
+    fn ask(&mut self, request: &Request) -> io::Result<()> {
+        wire::send(&mut self.requests, request)?;
+        self.requests.flush()
+    }
+
+    /// Makes sure that it has ended, and says how.
+    fn end(mut self, stalled: bool) -> Death {
+        if stalled {
+            _ = self.child.kill();
+        }
+        // It may live on when its messages made no sense.
+        let ended = wait(&mut self.child, Duration::from_secs(2));
+        let status = ended.or_else(|| {
+            _ = self.child.kill();
+            self.child.wait().ok()
+        });
+        if stalled {
+            return Death::Stalled;
+        }
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        death(status, &String::from_utf8_lossy(&words))
+    }
+}
+
+impl Drop for Worker {
+    /// It is idle or of no use any more.
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+fn wait(child: &mut Child, most: Duration) -> Option<ExitStatus> {
+    let begun = Instant::now();
+    while begun.elapsed() < most {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+/// Keeps the end of what it says. Nobody is shown it: it may hold anything.
+fn listen(from: &mut impl Read, heard: &Mutex<Vec<u8>>) {
+    let mut buffer = [0; 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        let surplus = heard.len().saturating_sub(LAST_WORDS_MAX);
+        heard.drain(..surplus);
+    }
+}
+
+/// This program as a process that reads.
+fn this_program() -> io::Result<Command> {
+    // The file that runs, even if another one has been put in its place since.
+    let program = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
+    // No external program: the only one that is ever started is this one.
+    #[allow(clippy::disallowed_methods)]
+    Ok(Command::new(program))
+}
+
+#[cfg(unix)]
+fn death(status: Option<ExitStatus>, last_words: &str) -> Death {
+    use std::os::unix::process::ExitStatusExt;
+
+    // Numbers of POSIX and of Linux.
+    const SIGKILL: i32 = 9;
+    const SIGTERM: i32 = 15;
+    const SIGXCPU: i32 = 24;
+    let Some(status) = status else { return Death::Killed };
+    match (status.signal(), status.code()) {
+        _ if last_words.contains("memory allocation of") => Death::Memory,
+        (Some(SIGKILL | SIGTERM), _) => Death::Killed,
+        (Some(SIGXCPU), _) => Death::ProcessorTime,
+        (Some(signal), _) => Death::Fault(format!("signal {signal}")),
+        (None, code) => Death::Fault(format!("status {}", code.unwrap_or_default())),
+    }
+}
+
+#[cfg(not(unix))]
+fn death(status: Option<ExitStatus>, last_words: &str) -> Death {
+    match status.and_then(|status| status.code()) {
+        _ if last_words.contains("memory allocation of") => Death::Memory,
+        // TerminateProcess by a task manager.
+        None | Some(1) => Death::Killed,
+        Some(code) => Death::Fault(format!("status {code:#x}")),
+    }
+}

@@ -1,0 +1,182 @@
+//! What is done with the bytes of the evidence, and nothing else is: the jobs of whoever reads.
+//!
+//! Everything here may run in a process of its own ([`super::crew`]), so a job and its parts are plain data, and a file
+//! is told of when it begins, when it gets on and when it is done.
+
+use std::collections::BTreeMap;
+
+use detect::observe::{FileContent, FileFacts, FileTally, Join, Observer, TimeRange, observe_file};
+use detect::plan::Plan;
+use evidence::Inventory;
+use formats::block::{Block, Lines};
+use model::file::{FileRecord, Kind};
+use serde::{Deserialize, Serialize};
+
+use super::interrupt;
+use super::parser::Parser;
+use super::reading::{self, Accounted, Pass, Read};
+use super::second_look;
+
+/// What is asked about files.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Job {
+    /// Read them, once and whole.
+    Observe,
+    /// Search logs again for request ids.
+    Join {
+        /// In lower case.
+        ids: Vec<String>,
+        /// The rule that stands for what is found, by its place.
+        rule: usize,
+        /// What the logs are.
+        logs: BTreeMap<u32, Log>,
+    },
+    /// Read single lines again.
+    Lines {
+        /// Where they begin, in the order of the file.
+        offsets: Vec<u64>,
+        /// All together, in bytes.
+        room: usize,
+    },
+}
+
+/// A log that was read before.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Log {
+    pub kind: Kind,
+    /// As in the manifest.
+    pub path: String,
+}
+
+/// What came of one file.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Part {
+    Observed(Box<Observed>),
+    Joined(Box<FileTally>),
+    /// By where they begin, without line feeds.
+    Lines(Vec<(u64, Vec<u8>)>),
+}
+
+/// A file that was read.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Observed {
+    pub accounted: Accounted,
+    /// The gzip file it was in.
+    pub container: Option<FileRecord>,
+    /// The server that folder or name suggest.
+    pub suggested: Option<String>,
+    /// `None` where it could not be opened.
+    pub told: Option<FileTally>,
+}
+
+/// What is told while a job runs. Of one file: it begins, gets on any number of times, and is done.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Note {
+    Begun(u32),
+    /// So many more bytes are behind it.
+    GotOn(u32, u64),
+    Done(u32, Part),
+}
+
+/// Whoever reads, and what is known before.
+pub struct Reader<'a> {
+    pub inventory: &'a Inventory,
+    pub plan: &'a Plan,
+    pub range: TimeRange,
+    pub threads: usize,
+}
+
+impl Reader<'_> {
+    /// Does a job on files, by their numbers, and tells of each.
+    pub fn perform(&self, job: &Job, files: &[u32], tell: &(dyn Fn(Note) + Sync)) {
+        match job {
+            Job::Observe => {
+                let observing = Observing { plan: self.plan, range: self.range, tell };
+                // What is handed back has been told of one by one.
+                drop(reading::read_all(self.inventory, files, &observing, self.threads));
+            }
+            Job::Join { ids, rule, logs } => {
+                let Some(join) = Join::new(ids, *rule) else { return };
+                second_look::search_all(self, &join, files, logs, tell);
+            }
+            Job::Lines { offsets, room } => {
+                for file in files {
+                    tell(Note::Begun(*file));
+                    let lines = self.lines(*file, offsets, *room, &|bytes| tell(Note::GotOn(*file, bytes)));
+                    tell(Note::Done(*file, Part::Lines(lines)));
+                }
+            }
+        }
+    }
+
+    /// One pass over one file, in the order of its bytes.
+    fn lines(&self, file: u32, offsets: &[u64], mut room: usize, got_on: &dyn Fn(u64)) -> Vec<(u64, Vec<u8>)> {
+        let mut lines = Vec::new();
+        let input = self.inventory.inputs.get(file as usize);
+        let Some(mut again) = input.and_then(|input| self.inventory.reread(input)) else { return lines };
+        for offset in offsets {
+            if room == 0 || interrupt::came() {
+                break;
+            }
+            let stop = || {
+                got_on(0);
+                interrupt::came()
+            };
+            let line = again.line_at(*offset, RECORD_BYTES_MAX, &stop);
+            room = room.saturating_sub(line.len());
+            lines.push((*offset, line));
+        }
+        lines
+    }
+}
+
+/// The longest record that is shown whole.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// Gathers what an assessment is judged from.
+struct Observing<'a> {
+    plan: &'a Plan,
+    range: TimeRange,
+    tell: &'a (dyn Fn(Note) + Sync),
+}
+
+impl Pass for Observing<'_> {
+    type Told = FileTally;
+
+    fn plan(&self) -> &Plan {
+        self.plan
+    }
+
+    fn begin(&self, file: u32) {
+        (self.tell)(Note::Begun(file));
+    }
+
+    fn got_on(&self, file: u32, bytes: u64) {
+        (self.tell)(Note::GotOn(file, bytes));
+    }
+
+    fn block(&self, parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, _: u64) -> (FileTally, Lines) {
+        let family = parser.clone().advance(block.bytes);
+        let mut observer = Observer::new(self.plan, facts, self.range, family);
+        let lines = parser.read(block, &mut observer);
+        let told = observer.finish();
+        self.got_on(facts.file, 0);
+        (told, lines)
+    }
+
+    fn content(&self, facts: &FileFacts, content: &FileContent<'_>) -> FileTally {
+        let told = observe_file(self.plan, facts, content);
+        self.got_on(facts.file, 0);
+        told
+    }
+
+    fn tally(told: &mut FileTally) -> &mut FileTally {
+        told
+    }
+
+    fn take(&self, (accounted, container): &Read, file: u32, told: Option<(FileFacts, FileTally)>) {
+        let (suggested, told) = told.map_or((None, None), |(facts, told)| (facts.suggested, Some(told)));
+        let observed = Observed { accounted: accounted.clone(), container: container.clone(), suggested, told };
+        (self.tell)(Note::Done(file, Part::Observed(Box::new(observed))));
+    }
+}
