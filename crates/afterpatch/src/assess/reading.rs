@@ -354,6 +354,8 @@ fn record(path: &str, size: u64, kind: Kind, outcome: Outcome) -> FileRecord {
         reasons: Vec::new(),
         clock_shift_secs: 0,
         outcome,
+        claimed: None,
+        claims: None,
     }
 }
 
