@@ -17,6 +17,7 @@ mod manual;
 mod packs;
 mod page;
 mod rule_folders;
+mod side_by_side;
 mod sigma;
 mod yara;
 

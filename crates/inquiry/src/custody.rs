@@ -59,9 +59,11 @@ fn differing(file: &FileRecord, claimed: &Claimed, is_sparse: bool) -> Differing
 
 fn meaning(size: u64, claimed: Option<u64>, is_sparse: bool) -> String {
     match claimed {
-        _ if is_sparse => "the collector left out its empty stretches, which the .idx file beside it lists; its hash can \
+        _ if is_sparse => {
+            "the collector left out its empty stretches, which the .idx file beside it lists; its hash can \
             be that of the whole file or of what was stored"
-            .to_owned(),
+                .to_owned()
+        }
         Some(claimed) if size < claimed => format!(
             "it is {} shorter than the {} written down: copying broke off, a limit of the collector cut it, or it was cut later",
             count(claimed - size, "byte"),
@@ -73,9 +75,11 @@ fn meaning(size: u64, claimed: Option<u64>, is_sparse: bool) -> String {
             count(size - claimed, "byte"),
             count(claimed, "byte")
         ),
-        Some(_) => "it is as long as was written down and holds something else: it changed while it was copied, or was \
+        Some(_) => {
+            "it is as long as was written down and holds something else: it changed while it was copied, or was \
             altered later"
-            .to_owned(),
+                .to_owned()
+        }
         None => "it changed while it was copied, or was altered later".to_owned(),
     }
 }
@@ -90,16 +94,15 @@ mod tests {
         let hash = |digit: &str| digit.repeat(40);
         let found = if fits { hash("a") } else { hash("b") };
         let by = "x_copylog.csv".to_owned();
-        let claimed = Claimed { sha1: Some(hash("a")), size: Some(size), by, record: 7, found, fits, ..Claimed::default() };
+        let claimed =
+            Claimed { sha1: Some(hash("a")), size: Some(size), by, record: 7, found, fits, ..Claimed::default() };
         FileRecord { claimed: Some(claimed), ..file(path) }
     }
 
     #[test]
     fn counts_and_names_those_that_differ() {
-        let list = FileRecord {
-            claims: Some(Claims { made: 9, compared: 3, absent: 5, open: 1 }),
-            ..file("x_copylog.csv")
-        };
+        let list =
+            FileRecord { claims: Some(Claims { made: 9, compared: 3, absent: 5, open: 1 }), ..file("x_copylog.csv") };
         let files = [claimed("b", 10, false), list, claimed("a", 10, false), claimed("c", 10, true), file("d")];
         let collected = of(&files).collected;
         assert_eq!((collected.lists, collected.compared, collected.fit), (1, 3, 1));
@@ -126,6 +129,10 @@ mod tests {
         let gaps = crate::gaps::list(&[claimed("a", 10, true), claimed("b", 10, false)]);
         assert_eq!(gaps.len(), 1);
         assert_eq!(gaps[0].path, "b");
-        assert!(gaps[0].what.starts_with("is not what the collector wrote down: its SHA-1 is bbbb"), "{}", gaps[0].what);
+        assert!(
+            gaps[0].what.starts_with("is not what the collector wrote down: its SHA-1 is bbbb"),
+            "{}",
+            gaps[0].what
+        );
     }
 }

@@ -178,6 +178,14 @@ impl Screen {
                 count(rules.refused.len() as u64, "rule", "rules")
             ));
         }
+        let collected = &assessment.custody.collected;
+        if collected.fit < collected.compared {
+            self.warning(&format!(
+                "{} of {} not what the collector wrote down; the report names them.",
+                wording::number(collected.compared - collected.fit),
+                count(collected.compared, "file is", "files are")
+            ));
+        }
         if assessment.incomplete {
             self.warning("INCOMPLETE: the run was interrupted. What is missing here may say more.");
         }

@@ -4,6 +4,7 @@
 //! outputs → exit status.
 
 pub mod blocks;
+mod claims;
 mod hive;
 pub mod interrupt;
 mod listed;
@@ -64,7 +65,9 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     }
     compiled.refusals.extend(cut_short);
     whole_records::complete(&mut observations, &inventory, &accounted);
-    let assessment = inquiry::assess(&observations, &judging(options, &compiled));
+    claims::compare(&mut observations.files, &inventory, &accounted, threads);
+    let mut assessment = inquiry::assess(&observations, &judging(options, &compiled));
+    assessment.custody.manifest = report::manifest::chain(&observations.files);
     let of_sigma = (!options.sigma.is_empty()).then(|| (sigma::RULES, sigma::csv(&compiled)));
     let of_yara = (!options.yara.is_empty()).then(|| (yara::RULES, yara::csv(&compiled.yara)));
     let tables: Vec<(&str, &str)> =

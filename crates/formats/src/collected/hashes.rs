@@ -120,10 +120,8 @@ mod tests {
         let mut told = String::new();
         hashes(list.as_bytes(), &mut |listed| {
             let hash = [("sha256", &listed.sha256), ("sha1", &listed.sha1), ("md5", &listed.md5)];
-            let hash: String = hash
-                .iter()
-                .filter_map(|(kind, hash)| Some(format!(" {kind} {:.8}", hash.as_deref()?)))
-                .collect();
+            let hash: String =
+                hash.iter().filter_map(|(kind, hash)| Some(format!(" {kind} {:.8}", hash.as_deref()?))).collect();
             told.push_str(&format!("{} {} {:?}{hash} > {}\n", listed.record, listed.path, listed.size, listed.copy));
         });
         expected.assert_eq(&told);

@@ -44,7 +44,8 @@ impl Shape {
         }
         let names = cells(first)?;
         let at = |wanted: &str| names.iter().position(|name| name == wanted);
-        if at("path").and(at("file-size")).is_some() && ["md5", "sha1", "sha256"].iter().any(|hash| at(hash).is_some()) {
+        if at("path").and(at("file-size")).is_some() && ["md5", "sha1", "sha256"].iter().any(|hash| at(hash).is_some())
+        {
             return Some(Self::Acquire);
         }
         at("CopiedTimestamp")?;

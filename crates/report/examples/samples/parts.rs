@@ -2,8 +2,9 @@
 
 use model::Utc;
 use model::assessment::{
-    Answer, Answers, Assessment, Begin, BuildSpan, Collected, Confidence, Coverage, Covered, Custody, Differing, Evidence,
-    Exposure, Finding, ManifestChain, PackIdentity, Program, Reasons, RuleCount, ServerAssessment, Span, Totals, Uncovered, Verdict,
+    Answer, Answers, Assessment, Begin, BuildSpan, Collected, Confidence, Coverage, Covered, Custody, Differing,
+    Evidence, Exposure, Finding, ManifestChain, PackIdentity, Program, Reasons, RuleCount, ServerAssessment, Span,
+    Totals, Uncovered, Verdict,
 };
 use model::campaign::{Proves, Stage};
 use model::file::{Claimed, FileRecord, Kind, Outcome, RejectCount};
@@ -66,7 +67,7 @@ fn custody() -> Custody {
             fit: 312,
             absent: 3,
             open: 1,
-            differ: vec![one("exc01.zip!C/a.log", "d"), one("exc01.zip!C/b\u{1b}[2J<b>.log", "e")],
+            differ: vec![one("exc01.zip!C/a.log", "d"), one("exc01.zip!C/b.log", "e")],
         },
     }
 }
