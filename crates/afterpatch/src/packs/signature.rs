@@ -81,7 +81,8 @@ pub struct Signed {
     pub key_id: String,
 }
 
-/// Signs bytes. `comment` is signed with them, `remark` is not. Neither gets a time: the same bytes and key say the same.
+/// Signs bytes. `comment` is signed with them, `remark` is not. Neither gets a time; the signature itself is
+/// another one each time, because the library mixes a random number into it.
 pub fn sign_bytes(bytes: &[u8], key: &Key<'_>, comment: &str, remark: &str) -> Result<Signed, Failure> {
     let secret = secret_key(key)?;
     let failed = |error: minisign::PError| Failure::new(Exit::Fault, format!("cannot sign: {error}"));
