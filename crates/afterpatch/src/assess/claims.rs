@@ -17,7 +17,8 @@ use super::interrupt;
 use super::reading::Accounted;
 use crate::side_by_side::side_by_side;
 
-/// More of one list is not read for its hashes.
+/// More of one list is not read for its hashes: half a million lines. What lies behind counts as one more hash that could
+/// not be compared.
 const LIST_BYTES_MAX: u64 = 256 << 20;
 /// Hashes of one list for one file that are kept; collectors name a file more than once when several targets want it.
 const CLAIMS_PER_FILE_MAX: usize = 8;
@@ -80,16 +81,17 @@ impl<'a> Places<'a> {
 
     /// Reads a list again for its hashes. `None` where it has none.
     fn read_list(&self, list: usize, by_file: &mut ByFile) -> Option<Claims> {
-        let mut bytes = Vec::new();
         let mut stream = self.inventory.open(self.inventory.inputs.get(list)?).ok()?.stream;
         stream.leave_unhashed();
+        let mut bytes = Vec::new();
         // What could not be read was said when it was read for its times.
-        _ = stream.take(LIST_BYTES_MAX).read_to_end(&mut bytes);
+        _ = (&mut stream).take(LIST_BYTES_MAX).read_to_end(&mut bytes);
+        let is_cut = stream.read(&mut [0]).is_ok_and(|count| count > 0);
         let encoding = Encoding::of(&bytes);
         if encoding.is_utf16() {
             bytes = decode_utf16(&bytes, encoding == Encoding::Utf16Be);
         }
-        let mut claims = Claims::default();
+        let mut claims = Claims { open: u64::from(is_cut), ..Claims::default() };
         formats::collected::hashes(&bytes, &mut |listed| {
             claims.made += 1;
             match self.file(list, &listed) {

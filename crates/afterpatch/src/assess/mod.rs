@@ -72,8 +72,9 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     let of_yara = (!options.yara.is_empty()).then(|| (yara::RULES, yara::csv(&compiled.yara)));
     let tables: Vec<(&str, &str)> =
         of_sigma.iter().chain(&of_yara).map(|(name, text)| (*name, text.as_str())).collect();
-    outputs::write(&options.output, &options.evidence, &assessment, &observations.files, &tables)?;
+    let sealed = outputs::write(&options.output, &options.evidence, &assessment, &observations.files, &tables)?;
     show(&assessment, options, console);
+    console.say(&format!("note this elsewhere, and every later change shows: SHA-256 of custody.json {sealed}"));
     Ok(exit(&assessment, options))
 }
 

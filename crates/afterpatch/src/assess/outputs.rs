@@ -33,14 +33,15 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
     probed.map_err(|error| cannot_write(folder, &error))
 }
 
-/// Writes all outputs to a folder that lies outside the evidence.
+/// Writes all outputs to a folder that lies outside the evidence. Handed back is the SHA-256 of `custody.json`, which stands
+/// for all of them.
 pub fn write(
     folder: &Path,
     evidence: &[PathBuf],
     assessment: &Assessment,
     files: &[FileRecord],
     tables: &[(&str, &str)],
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
     // Once more, now that all of the path exists and no link in it can be overlooked.
     Inventory::refuse_output_inside(evidence, folder).map_err(super::refused)?;
@@ -55,7 +56,8 @@ pub fn write(
     let fills = fills.iter().map(|fill| fill as &Fill<'_>);
     let tables: Vec<(&str, &Fill<'_>)> = tables.iter().map(|(name, _)| *name).zip(fills).collect();
     let seal = |written: Vec<Written>| (CUSTODY, report::custody::text(assessment, written));
-    replace(folder, &[&all, tables.as_slice()].concat(), Some(&seal)).map_err(|error| cannot_write(folder, &error))
+    let sealed = replace(folder, &[&all, tables.as_slice()].concat(), Some(&seal));
+    sealed.map(Option::unwrap_or_default).map_err(|error| cannot_write(folder, &error))
 }
 
 /// Writes one file of its own, whole or not at all.
@@ -125,8 +127,8 @@ fn cannot_write(folder: &Path, error: &io::Error) -> Failure {
 type Seal<'a> = dyn Fn(Vec<Written>) -> (&'static str, String) + 'a;
 
 /// Nothing is put in its place before everything has been written. The seal comes last, and the signature of an older
-/// one goes: it signs what is no longer there.
-fn replace(folder: &Path, all: &[(&str, &Fill<'_>)], seal: Option<&Seal<'_>>) -> io::Result<()> {
+/// one goes: it signs what is no longer there. Handed back is the SHA-256 of the seal.
+fn replace(folder: &Path, all: &[(&str, &Fill<'_>)], seal: Option<&Seal<'_>>) -> io::Result<Option<String>> {
     let (mut fresh, mut written) = (Vec::new(), Vec::new());
     for (name, fill) in all {
         let mut file = Fresh::new(folder, name)?;
@@ -134,17 +136,19 @@ fn replace(folder: &Path, all: &[(&str, &Fill<'_>)], seal: Option<&Seal<'_>>) ->
         written.push(Written { name: (*name).to_owned(), size, sha256 });
         fresh.push((file, *name));
     }
+    let mut sealed = None;
     if let Some(seal) = seal {
         let (name, text) = seal(written);
         let mut file = Fresh::new(folder, name)?;
-        file.fill(|out| out.write_all(text.as_bytes()))?;
+        sealed = Some(file.fill(|out| out.write_all(text.as_bytes()))?.1);
         fresh.push((file, name));
         match fs::remove_file(folder.join(format!("{name}.minisig"))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    fresh.into_iter().try_for_each(|(file, name)| file.put(&folder.join(name)))
+    fresh.into_iter().try_for_each(|(file, name)| file.put(&folder.join(name)))?;
+    Ok(sealed)
 }
 
 /// The folder itself or the nearest parent that exists.

@@ -74,8 +74,18 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory takes everything")
 }
 
-/// Everything about a tree that can be seen without looking at it again: names, sizes, times, rights, content.
-fn seen(folder: &Path) -> BTreeMap<PathBuf, (u64, SystemTime, Option<SystemTime>, bool, Vec<u8>)> {
+/// What can be seen of a file or folder.
+#[derive(PartialEq)]
+struct Seen {
+    size: u64,
+    modified: SystemTime,
+    created: Option<SystemTime>,
+    readonly: bool,
+    content: Vec<u8>,
+}
+
+/// Everything below a folder and itself.
+fn seen(folder: &Path) -> BTreeMap<PathBuf, Seen> {
     let mut seen = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(path) = open.pop() {
@@ -84,8 +94,13 @@ fn seen(folder: &Path) -> BTreeMap<PathBuf, (u64, SystemTime, Option<SystemTime>
         if metadata.is_dir() {
             open.extend(fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("an entry").path()));
         }
-        let modified = metadata.modified().expect("a time");
-        let facts = (metadata.len(), modified, metadata.created().ok(), metadata.permissions().readonly(), content);
+        let facts = Seen {
+            size: metadata.len(),
+            modified: metadata.modified().expect("a time"),
+            created: metadata.created().ok(),
+            readonly: metadata.permissions().readonly(),
+            content,
+        };
         seen.insert(path, facts);
     }
     seen
@@ -174,7 +189,8 @@ fn a_changed_byte_of_any_output_is_named() {
 fn lines_of_the_manifest_cannot_be_removed_moved_or_added() {
     let case = Case::new();
     let lines = |bytes: &[u8]| bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let changes: [(&str, fn(&mut Vec<Vec<u8>>)); 5] = [
+    type Change = fn(&mut Vec<Vec<u8>>);
+    let changes: [(&str, Change); 5] = [
         ("removed", |lines| _ = lines.remove(2)),
         ("the last removed", |lines| _ = lines.pop()),
         ("moved", |lines| lines.swap(1, 3)),
