@@ -170,6 +170,30 @@ mod tests {
         );
     }
 
+    /// Whatever is damaged, the other lines are handed on, each with its number.
+    #[test]
+    fn no_flipped_or_missing_byte_stops_it() {
+        let list = b"path,file-size,md5\n/sysvol/a,9,d41d8cd98f00b204e9800998ecf8427e\n\"/b\",1,d41d8cd98f00b204e9800998ecf8427e\n";
+        let of = |bytes: &[u8]| {
+            let mut records = Vec::new();
+            hashes(bytes, &mut |listed| records.push(listed.record));
+            records
+        };
+        assert_eq!(of(list), [2, 3]);
+        let second = list.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        for place in 0..list.len() {
+            for flip in [1, 0x20, 0x80, 0xFF] {
+                let mut bytes = list.to_vec();
+                bytes[place] ^= flip;
+                let records = of(&bytes);
+                let spoils_one = place >= second && list[place] != b'\n';
+                assert!(!spoils_one || !records.is_empty(), "{place} {flip}");
+                assert!(records.is_sorted() && records.len() <= 3, "{place} {flip}: {records:?}");
+            }
+            _ = of(&list[..place]);
+        }
+    }
+
     #[test]
     fn other_files_claim_nothing() {
         check("SourceFile,SourceFileSha1\nC:\\x,da39a3ee5e6b4b0d3255bfef95601890afd80709\n", &expect![""]);
