@@ -378,6 +378,7 @@ mod tests {
             Read
               2,418 files, 41.9 GB, 128,440,912 records; 317 lines rejected, 12 files not
               recognised
+              ! 2 of 314 files are not what the collector wrote down; the report names them.
 
             Report  out/report.html
         "#]]
@@ -424,6 +425,7 @@ mod tests {
             Read
               2,418 files, 41.9 GB, 128,440,912 records; 317 lines rejected, 12 files not
               recognised
+              ! 2 of 314 files are not what the collector wrote down; the report names them.
 
             Report  out/report.html
         "#]]

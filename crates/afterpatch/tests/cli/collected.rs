@@ -1,7 +1,10 @@
 //! Hashes that collectors wrote down: compared with the files, told where they differ.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -116,10 +119,10 @@ fn what_velociraptor_wrote_down_is_compared() {
 #[test]
 fn what_acquire_wrote_down_is_compared() {
     let tree = tree();
-    tree.put(
-        "EXC01/$metadata$/file-hashes.csv",
-        format!("path,file-size,md5,sha1,sha256\n/sysvol/inetpub/wwwroot/aspnet_client/a.aspx,3,{ABC_MD5},,\n"),
-    );
+    let list = format!("path,file-size,md5,sha1,sha256\n/sysvol/inetpub/wwwroot/aspnet_client/a.aspx,3,{ABC_MD5},,\n");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(list.as_bytes()).expect("memory takes everything");
+    tree.put("EXC01/$metadata$/file-hashes.csv.gz", packed.finish().expect("memory takes everything"));
     let assessed = assess(tree.path());
     assert_eq!(counts(&assessed), [1, 1, 1, 0, 0]);
     assert_eq!(line(&assessed.manifest(), PAGE)["claimed"]["md5"], ABC_MD5);
