@@ -3,6 +3,7 @@
 mod hunt;
 mod inspect;
 mod packs;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ pub use packs::{
     CheckOptions, ExplainOptions, ImportOptions, KeygenOptions, ListOptions, Listing, PackOptions, PackOptionsOfFile,
     PacksOptions, PacksVerb, PasswordOptions, ShowOptions, SignOptions, TestOptions, VerifyOptions,
 };
+
+pub use verify::{SignReportOptions, VerifyReportOptions};
 
 /// Beyond this, threads wait for disks and each other.
 const THREADS_MAX: i64 = 64;
@@ -56,6 +59,8 @@ pub enum Verb {
     Inspect(InspectOptions),
     Advise(AdviseOptions),
     Explain(ExplainOptions),
+    Verify(VerifyReportOptions),
+    Sign(SignReportOptions),
     Packs(PacksOptions),
     Demo(DemoOptions),
     Completions(CompletionsOptions),
@@ -64,8 +69,8 @@ pub enum Verb {
 
 /// Read evidence and answer: open, hit, since when, how, what is left, is it over
 ///
-/// Writes assessment.json, report.html, timeline.csv, timeline.jsonl and manifest.jsonl, with --sigma also rules.csv, with
-/// --yara also yara-rules.csv.
+/// Writes assessment.json, report.html, timeline.csv, timeline.jsonl, manifest.jsonl and custody.json, with --sigma also
+/// rules.csv, with --yara also yara-rules.csv. `afterpatch verify` checks them later.
 /// Evidence is only read; nothing is written beside it and nothing leaves this machine.
 #[derive(Debug, Args)]
 #[command(after_help = "\

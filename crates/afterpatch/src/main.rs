@@ -17,7 +17,9 @@ mod manual;
 mod packs;
 mod page;
 mod rule_folders;
+mod side_by_side;
 mod sigma;
+mod verify;
 mod yara;
 
 use clap::Parser;
@@ -41,6 +43,8 @@ fn main() -> std::process::ExitCode {
         cli::Verb::Inspect(options) => inspect::run(&options, &console),
         cli::Verb::Advise(options) => advise::run(&options, &console),
         cli::Verb::Explain(options) => explain::run(&options, &console),
+        cli::Verb::Verify(options) => verify::run(&options, &console),
+        cli::Verb::Sign(options) => verify::sign(&options, &console),
         cli::Verb::Packs(options) => packs::run(&options, &console),
         cli::Verb::Demo(options) => demo::run(&options, &console),
         cli::Verb::Completions(options) => completions::run(&options, &console),

@@ -98,7 +98,9 @@ fn is_file_table(head: &[u8]) -> bool {
 fn is_file_list(first: &[u8]) -> bool {
     let is_row = first.starts_with(b"CopiedTimestamp,") || first.starts_with(b"\"CopiedTimestamp\",");
     let is_object = first.starts_with(b"{\"") && contains(first, b"\"Modified\"");
-    (is_row || is_object) && contains(first, b"SourceFile")
+    let is_of_acquire = first.starts_with(b"path,") && contains(first, b",file-size,");
+    let has_hashes = || [&b"md5"[..], b"sha1", b"sha256"].iter().any(|hash| contains(first, hash));
+    ((is_row || is_object) && contains(first, b"SourceFile")) || (is_of_acquire && has_hashes())
 }
 
 /// What lies where only logs lie is a log, however damaged: it is read, and what cannot be read is counted.
@@ -306,6 +308,8 @@ mod tests {
             (b"CopiedTimestamp,SourceFile,DestinationFile,FileSize\r\n2021-03-10 08:00:00,C:\\x,E:\\x,1\r\n", Kind::FileList),
             (b"{\"SourceFile\":\"C:\\\\x\",\"Created\":\"2021-03-03T05:00:00Z\",\"Modified\":\"2021-03-03T05:00:00Z\"}\n", Kind::FileList),
             (b"{\"SourceFile\":\"C:\\\\x\"}\n", Kind::Other),
+            (b"path,file-size,md5,sha1,sha256\n/sysvol/x,1,,,\n", Kind::FileList),
+            (b"path,file-size\n/sysvol/x,1\n", Kind::Other),
             (b"FILE0\0\x03\0", Kind::Other),
         ];
         for (head, expected) in cases {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use model::assessment::FileGap;
 use model::file::{FileRecord, Kind, Outcome, RejectCount};
 
+use crate::custody;
 use crate::wording::{count, name, number};
 
 /// The most reasons that one sentence gives.
@@ -18,13 +19,15 @@ pub(crate) fn list(files: &[FileRecord]) -> Vec<FileGap> {
     files
         .iter()
         .filter_map(|file| {
-            let what = what_is_missing(file, opened.contains(file.path.as_str()))?;
+            let mut parts = what_is_missing(file, opened.contains(file.path.as_str()));
+            parts.extend(custody::unlike_collected(file));
+            let what = (!parts.is_empty()).then(|| parts.join("; "))?;
             Some(FileGap { path: file.path.clone(), server: file.server.clone(), what })
         })
         .collect()
 }
 
-fn what_is_missing(file: &FileRecord, opened: bool) -> Option<String> {
+fn what_is_missing(file: &FileRecord, opened: bool) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     match &file.outcome {
         Outcome::Complete => {}
@@ -41,7 +44,7 @@ fn what_is_missing(file: &FileRecord, opened: bool) -> Option<String> {
     if file.rejected > 0 {
         parts.push(rejects(file));
     }
-    (!parts.is_empty()).then(|| parts.join("; "))
+    parts
 }
 
 /// `3 of 1,204 lines could not be read: 2 with … (first at line 17, byte 4711), 1 …`.

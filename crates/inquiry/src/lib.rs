@@ -18,6 +18,7 @@ mod configuration;
 mod corroboration;
 mod coverage;
 mod credentials;
+mod custody;
 mod event_logs;
 mod exposure;
 mod findings;
@@ -128,6 +129,7 @@ fn assess_with(observations: &Observations, options: &Options, product: &dyn Pro
         servers,
         findings: all,
         gaps: gaps::list(&observations.files).into_iter().chain(event_logs::gaps(observations)).collect(),
+        custody: custody::of(&observations.files),
     }
 }
 

@@ -149,6 +149,8 @@ pub(crate) fn file(path: &str) -> FileRecord {
         clock_shift_secs: 0,
         same_as: None,
         outcome: Outcome::Complete,
+        claimed: None,
+        claims: None,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Names and order are a contract with reports, exports and outside programs: fields may be added, none is renamed.
 //! No clock time and no path of the analyst's machine is in it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::campaign::{Proves, Stage};
 use crate::observation::FileState;
@@ -30,6 +30,66 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     /// Files that could not be read, and others of which something was lost.
     pub gaps: Vec<FileGap>,
+    /// How the evidence is held.
+    pub custody: Custody,
+}
+
+/// How the evidence is held: the seal of its list, and what collectors wrote down of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Custody {
+    /// The chain of `manifest.jsonl`. Of no use before that is made.
+    pub manifest: ManifestChain,
+    /// Hashes that collectors wrote down, against those of the files.
+    pub collected: Collected,
+}
+
+/// The chain of the manifest: whoever knows the head notices any change of any line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestChain {
+    /// Lines.
+    pub lines: u64,
+    /// SHA-256 of the last line, lower-case hex.
+    pub head: String,
+}
+
+/// Hashes that collectors wrote down.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Collected {
+    /// Lists with hashes.
+    pub lists: u64,
+    /// Files that were compared.
+    pub compared: u64,
+    /// Of these, those that have the hash.
+    pub fit: u64,
+    /// Lines about files that are not in the evidence.
+    pub absent: u64,
+    /// Lines about files that are in the evidence and could not be compared.
+    pub open: u64,
+    /// Files that have another hash, by path.
+    pub differ: Vec<Differing>,
+}
+
+/// A file that is not what a collector wrote down.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Differing {
+    /// As in the manifest.
+    pub path: String,
+    /// The list.
+    pub by: String,
+    /// Its line.
+    pub record: u64,
+    /// `SHA-256`, `SHA-1`, `MD5`.
+    pub algorithm: &'static str,
+    /// What the collector wrote down.
+    pub claimed: String,
+    /// What the file has.
+    pub found: String,
+    /// Bytes that the collector wrote down.
+    pub claimed_size: Option<u64>,
+    /// Bytes that the file has.
+    pub size: u64,
+    /// What this can mean.
+    pub what: String,
 }
 
 /// The program and what it knew.

@@ -101,6 +101,59 @@ pub struct FileRecord {
     pub outcome: Outcome,
     /// Another file with the same content, which counts instead of this one.
     pub same_as: Option<String>,
+    /// What a collector wrote down of it, where a list in the evidence names it with a hash. Known when all is read, so it
+    /// does not travel between processes.
+    #[serde(skip)]
+    pub claimed: Option<Claimed>,
+    /// Where the file is such a list: what became of its claims.
+    #[serde(skip)]
+    pub claims: Option<Claims>,
+}
+
+/// The hash that a collector wrote down when it copied a file, against the one that the file has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimed {
+    /// Lower-case hex. Of these three the strongest that the collector wrote down, and only that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1: Option<String>,
+    /// Lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub md5: Option<String>,
+    /// Bytes, as the collector wrote them down.
+    pub size: Option<u64>,
+    /// Path of the list.
+    pub by: String,
+    /// Its line.
+    pub record: u64,
+    /// The hash of the same kind that the file has.
+    pub found: String,
+    /// They are the same.
+    pub fits: bool,
+}
+
+/// What became of the hashes in a collector's list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Lines with a hash.
+    pub made: u64,
+    /// Files that were compared.
+    pub compared: u64,
+    /// Lines about files that are not in the evidence, or not at their place.
+    pub absent: u64,
+    /// Lines that could not be compared: the file is there and has no hash, or several files stand for its path.
+    pub open: u64,
+}
+
+impl Claimed {
+    /// The kind of the hash and what the collector wrote down.
+    #[must_use]
+    pub fn hash(&self) -> (&'static str, &str) {
+        let all = [("SHA-256", &self.sha256), ("SHA-1", &self.sha1), ("MD5", &self.md5)];
+        all.into_iter().find_map(|(kind, hash)| Some((kind, hash.as_deref()?))).unwrap_or_default()
+    }
 }
 
 /// One reason for rejects in one file.

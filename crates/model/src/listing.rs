@@ -119,6 +119,25 @@ pub struct ListedFile {
     pub offset: u64,
 }
 
+/// What a list says of the content of a file: the hash that the collector took when it copied it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListedHash {
+    /// Path on the server, as written, with backslashes.
+    pub path: String,
+    /// Where the copy was put, as written; empty where the list does not say so.
+    pub copy: String,
+    /// Bytes.
+    pub size: Option<u64>,
+    /// Lower-case hex.
+    pub sha256: Option<String>,
+    /// Lower-case hex.
+    pub sha1: Option<String>,
+    /// Lower-case hex.
+    pub md5: Option<String>,
+    /// Number of the line.
+    pub record: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::FileTimes;

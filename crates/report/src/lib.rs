@@ -5,6 +5,7 @@
 //! only through [`hostile`].
 
 pub mod advice;
+pub mod custody;
 pub mod hostile;
 pub mod html;
 pub mod json;

@@ -7,7 +7,8 @@
 use std::io;
 
 use model::Utc;
-use model::file::{FileRecord, Kind, Outcome, RejectCount};
+pub use model::assessment::ManifestChain as Chain;
+use model::file::{Claimed, Claims, FileRecord, Kind, Outcome, RejectCount};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -44,15 +45,6 @@ pub enum BrokenChain {
     },
 }
 
-/// An unbroken chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chain {
-    /// Lines.
-    pub lines: u64,
-    /// SHA-256 of the last line, lower-case hex; [`NO_LINE_BEFORE`] for an empty manifest.
-    pub head: String,
-}
-
 #[derive(Serialize)]
 struct Line<'a> {
     path: &'a str,
@@ -71,8 +63,24 @@ struct Line<'a> {
     outcome: &'a Outcome,
     clock_shift_secs: i64,
     reasons: &'a [RejectCount],
+    #[serde(skip_serializing_if = "Option::is_none")]
     same_as: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed: Option<&'a Claimed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<Claims>,
     previous: &'a str,
+}
+
+/// What a line of a manifest says of its input, as far as the input can be compared with it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Entry {
+    /// As in the evidence.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Lower-case hex; `None` where the file could not be read.
+    pub sha256: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +127,13 @@ pub fn verify(manifest: &[u8]) -> Result<Chain, BrokenChain> {
     Ok(chain)
 }
 
+/// The entries of a manifest, whether or not its chain holds; what is no line of a manifest is passed over, which
+/// [`verify`] says.
+#[must_use]
+pub fn entries(manifest: &[u8]) -> Vec<Entry> {
+    manifest.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
 fn line(file: &FileRecord, previous: &str) -> String {
     json::line(&Line {
         path: &file.path,
@@ -138,6 +153,8 @@ fn line(file: &FileRecord, previous: &str) -> String {
         clock_shift_secs: file.clock_shift_secs,
         reasons: &file.reasons,
         same_as: file.same_as.as_deref(),
+        claimed: file.claimed.as_ref(),
+        claims: file.claims,
         previous,
     })
 }
@@ -171,6 +188,23 @@ mod tests {
         let first = text.lines().next().expect("a line");
         assert!(first.ends_with(&format!("\"previous\":\"{NO_LINE_BEFORE}\"}}")), "{first}");
         assert_eq!(verify(b"").expect("empty").head, NO_LINE_BEFORE);
+    }
+
+    #[test]
+    fn entries_are_those_of_the_files() {
+        let (_, files) = samples::compromised();
+        let expected = files.iter().map(|file| (file.path.as_str(), file.size, file.sha256.as_deref()));
+        let entries = super::entries(&manifest());
+        let read = entries.iter().map(|entry| (entry.path.as_str(), entry.size, entry.sha256.as_deref()));
+        assert!(read.eq(expected));
+        assert!(super::entries(b"{\"path\":1}\nnot json\n").is_empty());
+    }
+
+    #[test]
+    fn what_a_collector_wrote_down_stands_in_the_line() {
+        let text = String::from_utf8(manifest()).expect("UTF-8");
+        let claimed = text.lines().filter(|line| line.contains("\"claimed\":{\"sha1\":")).count();
+        assert!(claimed > 0 && claimed < text.lines().count());
     }
 
     #[test]

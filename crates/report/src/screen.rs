@@ -178,6 +178,14 @@ impl Screen {
                 count(rules.refused.len() as u64, "rule", "rules")
             ));
         }
+        let collected = &assessment.custody.collected;
+        if collected.fit < collected.compared {
+            self.warning(&format!(
+                "{} of {} not what the collector wrote down; the report names them.",
+                wording::number(collected.compared - collected.fit),
+                count(collected.compared, "file is", "files are")
+            ));
+        }
         if assessment.incomplete {
             self.warning("INCOMPLETE: the run was interrupted. What is missing here may say more.");
         }
@@ -370,6 +378,7 @@ mod tests {
             Read
               2,418 files, 41.9 GB, 128,440,912 records; 317 lines rejected, 12 files not
               recognised
+              ! 2 of 314 files are not what the collector wrote down; the report names them.
 
             Report  out/report.html
         "#]]
@@ -416,6 +425,7 @@ mod tests {
             Read
               2,418 files, 41.9 GB, 128,440,912 records; 317 lines rejected, 12 files not
               recognised
+              ! 2 of 314 files are not what the collector wrote down; the report names them.
 
             Report  out/report.html
         "#]]

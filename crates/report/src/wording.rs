@@ -4,7 +4,7 @@
 
 use model::Utc;
 use model::assessment::{
-    Assessment, Confidence, Entry, Exposure, Grounds, Incident, IncidentOutcome, ServerAssessment, Verdict,
+    Assessment, Collected, Confidence, Entry, Exposure, Grounds, Incident, IncidentOutcome, ServerAssessment, Verdict,
     WrittenBasis,
 };
 use model::campaign::{Proves, Stage};
@@ -318,6 +318,35 @@ pub(crate) fn worst_first(assessment: &Assessment) -> Vec<usize> {
     let mut order: Vec<usize> = (0..assessment.servers.len()).collect();
     order.sort_by_key(|&place| (assessment.servers[place].verdict, place));
     order
+}
+
+/// What became of the hashes that collectors wrote down.
+pub(crate) fn collected(collected: &Collected) -> String {
+    if collected.lists == 0 {
+        return "No collector's list with hashes is in the evidence: nothing in it says what the files were when they were copied."
+            .to_owned();
+    }
+    let differ = collected.differ.len() as u64;
+    let have = if collected.fit == 1 { "has" } else { "have" };
+    let mut text = format!(
+        "{} of {} {have} the hash that the collector wrote down",
+        number(collected.fit),
+        count(collected.compared, "file", "files")
+    );
+    text.push_str(&match differ {
+        0 => ".".to_owned(),
+        1 => "; 1 differs.".to_owned(),
+        many => format!("; {} differ.", number(many)),
+    });
+    if collected.open > 0 {
+        let lines = count(collected.open, "more hash", "more hashes");
+        text.push_str(&format!(" {lines} could not be compared: the file has none, or several stand for its path."));
+    }
+    if collected.absent > 0 {
+        let lines = count(collected.absent, "line", "lines");
+        text.push_str(&format!(" {lines} of the lists are about files that are not in this evidence."));
+    }
+    text
 }
 
 #[cfg(test)]

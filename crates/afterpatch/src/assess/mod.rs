@@ -4,6 +4,7 @@
 //! outputs → exit status.
 
 pub mod blocks;
+mod claims;
 pub mod crew;
 mod hive;
 pub mod interrupt;
@@ -85,14 +86,17 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     compiled.refusals.extend(cut_short);
     whole_records::complete(&mut observations, &accounted, &mut crew);
     crew.say_what_is_missing(console);
-    let assessment = inquiry::assess(&observations, &judging(options, &compiled));
+    claims::compare(&mut observations.files, &inventory, &accounted, options.threads());
+    let mut assessment = inquiry::assess(&observations, &judging(options, &compiled));
+    assessment.custody.manifest = report::manifest::chain(&observations.files);
     let of_sigma = (!options.sigma.is_empty()).then(|| (sigma::RULES, sigma::csv(&compiled)));
     let of_yara = (!options.yara.is_empty()).then(|| (yara::RULES, yara::csv(&compiled.yara)));
     let tables: Vec<(&str, &str)> =
         of_sigma.iter().chain(&of_yara).map(|(name, text)| (*name, text.as_str())).collect();
-    outputs::write(&options.output, &options.evidence, &assessment, &observations.files, &tables)?;
+    let sealed = outputs::write(&options.output, &options.evidence, &assessment, &observations.files, &tables)?;
     end_journal(journal, assessment.incomplete, console);
     show(&assessment, options, console);
+    console.say(&format!("note this elsewhere, and every later change shows: SHA-256 of custody.json {sealed}"));
     Ok(exit(&assessment, options))
 }
 

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use evidence::Inventory;
 use model::assessment::Assessment;
 use model::file::FileRecord;
+use report::custody::{CUSTODY, Written};
+use sha2::{Digest, Sha256};
 
 use crate::exit::{Exit, Failure};
 
@@ -26,19 +28,20 @@ const PROBE_BYTES: usize = 64 << 10;
 pub fn prepare(folder: &Path) -> Result<(), Failure> {
     let probed = nearest(folder).and_then(|existing| {
         let mut probe = Fresh::new(&existing, "probe")?;
-        probe.fill(|out| out.write_all(&[0; PROBE_BYTES]))
+        probe.fill(|out| out.write_all(&[0; PROBE_BYTES])).map(|_| ())
     });
     probed.map_err(|error| cannot_write(folder, &error))
 }
 
-/// Writes all outputs to a folder that lies outside the evidence.
+/// Writes all outputs to a folder that lies outside the evidence. Handed back is the SHA-256 of `custody.json`, which stands
+/// for all of them.
 pub fn write(
     folder: &Path,
     evidence: &[PathBuf],
     assessment: &Assessment,
     files: &[FileRecord],
     tables: &[(&str, &str)],
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
     // Once more, now that all of the path exists and no link in it can be overlooked.
     Inventory::refuse_output_inside(evidence, folder).map_err(super::refused)?;
@@ -52,7 +55,9 @@ pub fn write(
     let fills: Vec<_> = tables.iter().map(|(_, text)| |out: &mut dyn Write| out.write_all(text.as_bytes())).collect();
     let fills = fills.iter().map(|fill| fill as &Fill<'_>);
     let tables: Vec<(&str, &Fill<'_>)> = tables.iter().map(|(name, _)| *name).zip(fills).collect();
-    replace(folder, &[&all, tables.as_slice()].concat()).map_err(|error| cannot_write(folder, &error))
+    let seal = |written: Vec<Written>| (CUSTODY, report::custody::text(assessment, written));
+    let sealed = replace(folder, &[&all, tables.as_slice()].concat(), Some(&seal));
+    sealed.map(Option::unwrap_or_default).map_err(|error| cannot_write(folder, &error))
 }
 
 /// Writes one file of its own, whole or not at all.
@@ -119,15 +124,32 @@ pub fn cannot_write(folder: &Path, error: &io::Error) -> Failure {
         .hint("choose another folder with -o DIR")
 }
 
-/// Nothing is put in its place before everything has been written.
-fn replace(folder: &Path, all: &[(&str, &Fill<'_>)]) -> io::Result<()> {
-    let mut written = Vec::new();
+/// Makes one more file of what was written of the others.
+type Seal<'a> = dyn Fn(Vec<Written>) -> (&'static str, String) + 'a;
+
+/// Nothing is put in its place before everything has been written. The seal comes last, and the signature of an older
+/// one goes: it signs what is no longer there. Handed back is the SHA-256 of the seal.
+fn replace(folder: &Path, all: &[(&str, &Fill<'_>)], seal: Option<&Seal<'_>>) -> io::Result<Option<String>> {
+    let (mut fresh, mut written) = (Vec::new(), Vec::new());
     for (name, fill) in all {
-        let mut fresh = Fresh::new(folder, name)?;
-        fresh.fill(fill)?;
-        written.push((fresh, name));
+        let mut file = Fresh::new(folder, name)?;
+        let (size, sha256) = file.fill(fill)?;
+        written.push(Written { name: (*name).to_owned(), size, sha256 });
+        fresh.push((file, *name));
     }
-    written.into_iter().try_for_each(|(fresh, name)| fresh.put(&folder.join(name)))
+    let mut sealed = None;
+    if let Some(seal) = seal {
+        let (name, text) = seal(written);
+        let mut file = Fresh::new(folder, name)?;
+        sealed = Some(file.fill(|out| out.write_all(text.as_bytes()))?.1);
+        fresh.push((file, name));
+        match fs::remove_file(folder.join(format!("{name}.minisig"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    fresh.into_iter().try_for_each(|(file, name)| file.put(&folder.join(name)))?;
+    Ok(sealed)
 }
 
 /// The folder itself or the nearest parent that exists.
@@ -168,19 +190,42 @@ impl Fresh {
         }
     }
 
-    fn fill(&mut self, fill: impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        let mut out = BufWriter::new(&self.file);
+    /// Size and SHA-256 of what was written.
+    fn fill(&mut self, fill: impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<(u64, String)> {
+        let mut out = Hashed { inner: BufWriter::new(&self.file), hash: Sha256::new(), size: 0 };
         fill(&mut out)?;
         // Dropping the writer would swallow the error of a full disk.
         out.flush()?;
-        drop(out);
-        self.file.sync_all()
+        let Hashed { inner, hash, size } = out;
+        drop(inner);
+        self.file.sync_all()?;
+        Ok((size, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     fn put(mut self, place: &Path) -> io::Result<()> {
         fs::rename(&self.path, place)?;
         self.path.clear();
         Ok(())
+    }
+}
+
+/// Hashes what goes through it.
+struct Hashed<W> {
+    inner: W,
+    hash: Sha256,
+    size: u64,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.hash.update(bytes.get(..count).unwrap_or_default());
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }
 
@@ -227,7 +272,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("a"), "a longer text from before").unwrap();
         fs::write(folder.path().join(".a.0.part"), "left by a run that was killed").unwrap();
-        replace(folder.path(), &[("a", &say("new")), ("b", &say("also new"))]).unwrap();
+        replace(folder.path(), &[("a", &say("new")), ("b", &say("also new"))], None).unwrap();
         assert_eq!(names(folder.path()), [".a.0.part", "a", "b"]);
         assert_eq!(content(&folder.path().join("a")), "new");
     }
@@ -243,7 +288,7 @@ mod tests {
         for name in ["soft", ".soft.0.part"] {
             std::os::unix::fs::symlink(&evidence, output.join(name)).unwrap();
         }
-        replace(&output, &[("hard", &say("new")), ("soft", &say("new"))]).unwrap();
+        replace(&output, &[("hard", &say("new")), ("soft", &say("new"))], None).unwrap();
         assert_eq!(content(&evidence), "as it was");
         assert_eq!((content(&output.join("hard")), content(&output.join("soft"))), ("new".into(), "new".into()));
         assert!(!fs::symlink_metadata(output.join("soft")).unwrap().is_symlink());
@@ -254,12 +299,12 @@ mod tests {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("a"), "before").unwrap();
         let full = |out: &mut dyn Write| out.write_all(b"half").and(Err(io::ErrorKind::StorageFull.into()));
-        let error = replace(folder.path(), &[("a", &say("new")), ("b", &full)]).unwrap_err();
+        let error = replace(folder.path(), &[("a", &say("new")), ("b", &full)], None).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert_eq!(names(folder.path()), ["a"]);
         assert_eq!(content(&folder.path().join("a")), "before");
         fs::create_dir(folder.path().join("taken")).unwrap();
-        assert!(replace(folder.path(), &[("taken", &say("new"))]).is_err());
+        assert!(replace(folder.path(), &[("taken", &say("new"))], None).is_err());
         assert_eq!(names(folder.path()), ["a", "taken"]);
     }
 

@@ -364,6 +364,8 @@ pub fn record(path: &str, size: u64, kind: Kind, outcome: Outcome) -> FileRecord
         clock_shift_secs: 0,
         outcome,
         same_as: None,
+        claimed: None,
+        claims: None,
     }
 }
 

@@ -82,12 +82,17 @@ fn is_read_by_line(kind: Kind) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
+    use detect::observe::TimeRange;
+    use detect::plan::Plan;
     use evidence::Inventory;
     use model::Origin;
     use model::observation::EvidenceRecord;
     use tempfile::TempDir;
 
     use super::{Cut, RAW_BYTES_MAX, complete_file};
+    use crate::assess::crew::Crew;
+    use crate::assess::progress::Progress;
+    use crate::assess::work::Reader;
 
     fn record(offset: u64, raw: &str) -> EvidenceRecord {
         EvidenceRecord { origin: Origin { file: 0, record: 1, offset }, time: None, raw: raw.as_bytes().into() }
@@ -103,7 +108,9 @@ mod tests {
         for record in records {
             cut.entry(record.origin.offset).or_default().push(record);
         }
-        complete_file(&inventory, 0, cut, left)
+        let (plan, progress) = (Plan::compile_with_yara(&[], &[], &[]).plan, Progress::default());
+        let reader = Reader { inventory: &inventory, plan: &plan, range: TimeRange::default(), threads: 1 };
+        complete_file(&mut Crew::here(reader, &progress), 0, cut, left)
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod import;
 mod open;
 mod place;
 mod show;
-mod signature;
+pub mod signature;
 mod yara;
 
 use std::path::Path;

@@ -58,22 +58,37 @@ pub fn sign(options: &SignOptions, console: &Console) -> Result<Exit, Failure> {
     if place.symlink_metadata().is_ok() {
         return Err(exists(&place));
     }
-    let secret = secret_key(options)?;
-    // Without a time: the same pack and key say the same.
-    let comment = format!("afterpatch pack {}", pack.id);
+    let key = Key { file: &options.key, password: &options.password };
+    let signed = sign_bytes(&bytes, &key, &format!("afterpatch pack {}", pack.id), "signature of an afterpatch pack")?;
+    write_new(&place, signed.text.as_bytes(), Secrecy::Public)?;
+    console.say(&format!("signature: {}, by key {}", shown(&place), signed.key_id));
+    Ok(Exit::Done)
+}
+
+/// A secret key and its password.
+pub struct Key<'a> {
+    /// The file that minisign wrote.
+    pub file: &'a Path,
+    /// Where its password is.
+    pub password: &'a PasswordOptions,
+}
+
+/// A signature that was made.
+pub struct Signed {
+    /// What stands in `FILE.minisig`.
+    pub text: String,
+    /// As minisign shows it.
+    pub key_id: String,
+}
+
+/// Signs bytes. `comment` is signed with them, `remark` is not. Neither gets a time; the signature itself is
+/// another one each time, because the library mixes a random number into it.
+pub fn sign_bytes(bytes: &[u8], key: &Key<'_>, comment: &str, remark: &str) -> Result<Signed, Failure> {
+    let secret = secret_key(key)?;
     let failed = |error: minisign::PError| Failure::new(Exit::Fault, format!("cannot sign: {error}"));
     let public = PublicKey::from_secret_key(&secret).map_err(failed)?;
-    let signature = minisign::sign(
-        Some(&public),
-        &secret,
-        Cursor::new(&bytes),
-        Some(&comment),
-        Some("signature of an afterpatch pack"),
-    )
-    .map_err(failed)?;
-    write_new(&place, signature.into_string().as_bytes(), Secrecy::Public)?;
-    console.say(&format!("signature: {}, by key {}", shown(&place), key_id(public.keynum())));
-    Ok(Exit::Done)
+    let signature = minisign::sign(Some(&public), &secret, Cursor::new(bytes), Some(comment), Some(remark));
+    Ok(Signed { text: signature.map_err(failed)?.into_string(), key_id: key_id(public.keynum()) })
 }
 
 /// `packs verify`.
@@ -137,15 +152,15 @@ fn read_signature(place: &Path) -> Option<SignatureBox> {
     SignatureBox::from_string(&text).ok()
 }
 
-fn secret_key(options: &SignOptions) -> Result<SecretKey, Failure> {
+fn secret_key(key: &Key<'_>) -> Result<SecretKey, Failure> {
     let unreadable = |why: String| {
-        Failure::new(Exit::Usage, format!("cannot use the secret key `{}`: {why}", options.key.display()))
+        Failure::new(Exit::Usage, format!("cannot use the secret key `{}`: {why}", key.file.display()))
             .hint("give its password with --password-file FILE or AFTERPATCH_KEY_PASSWORD, or -W for a key without one")
     };
-    let bytes = open::read_whole(&options.key, KEY_BYTES_MAX)?;
+    let bytes = open::read_whole(key.file, KEY_BYTES_MAX)?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable("it is no text".into()))?;
     let boxed = SecretKeyBox::from_string(&text).map_err(|error| unreadable(error.to_string()))?;
-    let key = match password(&options.password)? {
+    let key = match password(key.password)? {
         Some(password) => boxed.into_secret_key(Some(password)),
         None => boxed.into_unencrypted_secret_key(),
     };
@@ -204,11 +219,13 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Usage, format!("cannot write `{}`: {error}", path.display()))
 }
 
-fn exists(path: &Path) -> Failure {
+/// What is there is not written over.
+pub fn exists(path: &Path) -> Failure {
     Failure::new(Exit::Usage, format!("`{}` is there already", path.display())).hint("remove it or choose another name")
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
+/// The path with an ending put behind its name.
+pub fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

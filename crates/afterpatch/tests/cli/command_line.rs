@@ -9,7 +9,7 @@ use crate::program::{afterpatch, afterpatch_with, assess_with, text};
 use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
-const VERBS: [(&str, &[&str]); 18] = [
+const VERBS: [(&str, &[&str]); 20] = [
     ("inspect", &["PAGE", "--all", "--format", "--threads", "--quiet", "-q", "--no-color"]),
     (
         "assess",
@@ -80,6 +80,8 @@ const VERBS: [(&str, &[&str]); 18] = [
     ),
     ("demo", &["--out", "-o", "--scenario", "--days", "--size", "--seed", "--list", "--quiet", "--no-color"]),
     ("explain", &["NAME", "--in", "--packs", "--add-packs", "--require-signature", "--quiet", "--no-color"]),
+    ("verify", &["DIR", "EVIDENCE", "--key", "--noted", "--format", "--threads", "--quiet", "--no-color"]),
+    ("sign", &["DIR", "--key", "--password-file", "--without-password", "-W", "--quiet", "--no-color"]),
     ("packs", &["--quiet", "--no-color"]),
     ("packs list", &["--packs", "--add-packs", "--require-signature", "--format", "--quiet", "--no-color"]),
     ("packs show", &["ID", "--packs", "--add-packs", "--require-signature", "--format", "--quiet", "--no-color"]),

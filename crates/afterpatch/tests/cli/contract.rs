@@ -1,4 +1,4 @@
-//! What every assessment promises: the schema, the five files, the chain of custody, and every line accounted for.
+//! What every assessment promises: the schema, the six files, the chain of custody, and every line accounted for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -131,7 +131,7 @@ fn is_sentence(value: &Value) -> bool {
 }
 
 #[test]
-fn exactly_the_five_files_are_written() {
+fn exactly_the_six_files_are_written() {
     let case = told(Scenario::CompromisedBeforePatch);
     assert_eq!(case.assessed.files.keys().collect::<Vec<_>>(), OUTPUTS);
 }
@@ -152,6 +152,26 @@ fn the_chain_of_custody_holds() {
         assert_eq!(chain.lines, line_count(manifest), "{name}");
         let page = assessed.text("report.html");
         assert!(page.contains(&chain.head), "{name}: the report does not print the head of the chain");
+        assert_eq!(assessed.json["custody"]["manifest"]["head"], chain.head, "{name}");
+        assert_eq!(assessed.json["custody"]["manifest"]["lines"], chain.lines, "{name}");
+    }
+}
+
+#[test]
+fn custody_names_every_other_file_as_it_is() {
+    for Told { name, assessed, .. } in all() {
+        let custody: Value = serde_json::from_slice(assessed.file("custody.json")).expect("JSON");
+        let named = list(&custody["files"]);
+        let names: Vec<&str> = named.iter().map(|file| word(&file["name"])).collect();
+        let expected: Vec<&str> = OUTPUTS.into_iter().filter(|output| *output != "custody.json").collect();
+        assert_eq!(names, expected, "{name}");
+        for file in named {
+            let content = assessed.file(word(&file["name"]));
+            assert_eq!(number(&file["size"]), content.len() as u64, "{name}: {file}");
+            assert_eq!(word(&file["sha256"]), sha256(content), "{name}: {file}");
+        }
+        assert_eq!(custody["manifest"], assessed.json["custody"]["manifest"], "{name}");
+        assert_eq!(custody["afterpatch"]["packs"], assessed.json["afterpatch"]["packs"], "{name}");
     }
 }
 

@@ -11,8 +11,10 @@
 
 mod advise;
 mod broken_logs;
+mod collected;
 mod command_line;
 mod contract;
+mod custody;
 mod exit_status;
 mod explain;
 mod hostile_text;

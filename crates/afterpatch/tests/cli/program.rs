@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use crate::trees::files;
 
 /// The files that every assessment writes.
-pub const OUTPUTS: [&str; 5] = ["assessment.json", "manifest.jsonl", "report.html", "timeline.csv", "timeline.jsonl"];
+pub const OUTPUTS: [&str; 6] =
+    ["assessment.json", "custody.json", "manifest.jsonl", "report.html", "timeline.csv", "timeline.jsonl"];
 
 /// How a run ended and what it said.
 pub struct Outcome {

@@ -3,7 +3,7 @@
 //!
 //! Sets: OTRF Security-Datasets SDWIN-210314014019; Exchange logs published by Qazeer (artefacts.help); rows of
 //! Test-ProxyLogon from Microsoft Q&A; ActiveSync logs of MWR; IIS logs of plaso and brianary; configuration files and
-//! setup logs of Microsoft's CSS-Exchange.
+//! setup logs of Microsoft's CSS-Exchange; a collection from the test data of Velociraptor.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::program::{Assessed, assess, assess_with, list, number, word};
+use crate::trees::Tree;
 
 /// The folder of a set; `None`, and a message, where it is not here.
 fn set(name: &str) -> Option<PathBuf> {
@@ -226,4 +227,28 @@ fn a_long_event_log_gives_the_same_whatever_the_threads() {
         crate::program::afterpatch(&["hunt", crate::program::text(tree.path()), "--threads", threads]).stdout
     };
     assert_eq!(hunt("1"), hunt("4"));
+}
+
+/// The files of this collection were shortened by those who publish it; one was not.
+#[test]
+fn hashes_of_a_velociraptor_collection_are_compared() {
+    let Some(folder) = set("velociraptor-layout") else { return };
+    let archive = folder.join("Collection-WIN-E5K9RC5GU23-2021-11-21T18_05_56-08_00.zip");
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(archive).expect("an archive")).expect("an archive");
+    let tree = Tree::empty();
+    for number in 0..archive.len() {
+        let mut member = archive.by_index(number).expect("a member");
+        if member.is_file() {
+            let name = member.name().expect("a name").into_owned();
+            let mut content = Vec::new();
+            std::io::copy(&mut member, &mut content).expect("a readable member");
+            tree.put(&format!("WIN-E5K9RC5GU23/{name}"), content);
+        }
+    }
+    let assessed = assess(tree.path());
+    let collected = &assessed.json["custody"]["collected"];
+    assert_eq!((number(&collected["compared"]), number(&collected["fit"])), (3, 1), "{collected}");
+    let what: Vec<&str> = list(&collected["differ"]).iter().map(|one| word(&one["what"])).collect();
+    assert!(what[0].contains("13,771,661,304 bytes shorter"), "{what:?}");
+    assert!(what[1].starts_with("the collector left out its empty stretches"), "{what:?}");
 }

@@ -1,15 +1,21 @@
 //! What collectors write down of the files they copy: the copy log of KAPE (CSV) and the lists of uploads and of file
-//! metadata of Velociraptor (JSON, one object a line).
+//! metadata of Velociraptor (JSON, one object a line); and the hashes of dissect's acquire (CSV).
 //!
-//! Both tell the times that a file had on the server, which the copy no longer has. Facts: the public documentation of
-//! KAPE (`_copylog.csv`: `SourceFile`, `CreatedOnUtc`, `ModifiedOnUtc`) and of Velociraptor's artefact
-//! Windows.KapeFiles.Targets (`SourceFile`, `Created`, `Changed`, `Modified`).
+//! The first two tell the times that a file had on the server, which the copy no longer has. All tell the hash that it
+//! had when it was copied ([`hashes`]). Facts: the public documentation of KAPE (`_copylog.csv`: `SourceFile`,
+//! `SourceFileSha1`, `CreatedOnUtc`, `ModifiedOnUtc`), of Velociraptor's artefact Windows.KapeFiles.Targets
+//! (`SourceFile`, `SourceFileSha256`, `Created`, `Changed`, `Modified`), and the source of dissect.target
+//! (`$metadata$/file-hashes.csv.gz`: `path`, `file-size`, `md5`, `sha1`, `sha256`).
+
+mod hashes;
 
 use model::listing::{FileTimes, ListedFile, TimeBasis};
 use model::{Reject, RejectReason, Sink, Utc};
 use serde::Deserialize;
 
 use crate::block::{Block, Lines, lines};
+
+pub use hashes::hashes;
 
 /// Longer lines are no lines of a list of files.
 const LINE_BYTES_MAX: usize = 64 << 10;
@@ -23,6 +29,8 @@ pub enum Shape {
     Kape([usize; 4]),
     /// One JSON object a line.
     Velociraptor,
+    /// Hashes without times.
+    Acquire,
 }
 
 impl Shape {
@@ -36,6 +44,10 @@ impl Shape {
         }
         let names = cells(first)?;
         let at = |wanted: &str| names.iter().position(|name| name == wanted);
+        if at("path").and(at("file-size")).is_some() && ["md5", "sha1", "sha256"].iter().any(|hash| at(hash).is_some())
+        {
+            return Some(Self::Acquire);
+        }
         at("CopiedTimestamp")?;
         Some(Self::Kape([at("SourceFile")?, at("FileSize")?, at("CreatedOnUtc")?, at("ModifiedOnUtc")?]))
     }
@@ -59,10 +71,18 @@ pub fn read(
         let read = match shape {
             _ if line.len() > LINE_BYTES_MAX => Err(RejectReason::TooLong),
             Shape::Velociraptor => object(line).ok_or(RejectReason::NotAnEvent),
-            Shape::Kape(_) if is_header(line) => {
+            Shape::Kape(_) | Shape::Acquire if is_header(line) => {
                 count.headers += 1;
                 continue;
             }
+            Shape::Acquire => match cells(line) {
+                // It has no times, and names files that were never copied.
+                Some(_) => {
+                    count.events += 1;
+                    continue;
+                }
+                None => Err(RejectReason::Quoting),
+            },
             Shape::Kape(columns) => row(line, columns),
         };
         match read {
@@ -83,7 +103,8 @@ pub fn read(
 
 fn is_header(line: &[u8]) -> bool {
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
-    line.starts_with(b"CopiedTimestamp,") || line.starts_with(b"\"CopiedTimestamp\",")
+    let is_of_kape = line.starts_with(b"CopiedTimestamp,") || line.starts_with(b"\"CopiedTimestamp\",");
+    is_of_kape || (line.starts_with(b"path,") && line.windows(11).any(|part| part == b",file-size,"))
 }
 
 fn row(line: &[u8], [source, size, created, modified]: [usize; 4]) -> Result<ListedFile, RejectReason> {
@@ -118,7 +139,7 @@ fn object(line: &[u8]) -> Option<ListedFile> {
 }
 
 fn listed(path: &str, size: u64, [created, changed, modified]: [&str; 3]) -> ListedFile {
-    let path = path.strip_prefix(r"\\.\").or_else(|| path.strip_prefix(r"\\?\")).unwrap_or(path).replace('/', "\\");
+    let path = plain_path(path);
     let time = |text: &str| Utc::parse(text.trim().as_bytes()).filter(|time| (1971..2200).contains(&time.date().0));
     let times = FileTimes {
         created: time(created),
@@ -128,6 +149,11 @@ fn listed(path: &str, size: u64, [created, changed, modified]: [&str; 3]) -> Lis
         basis: TimeBasis::Collector,
     };
     ListedFile { path, size, times, ..ListedFile::default() }
+}
+
+/// With backslashes, and without what stands for the devices of Windows.
+fn plain_path(path: &str) -> String {
+    path.strip_prefix(r"\\.\").or_else(|| path.strip_prefix(r"\\?\")).unwrap_or(path).replace('/', "\\")
 }
 
 /// The cells of a CSV line; `None` where quotes do not close or there are too many.

@@ -62,6 +62,11 @@ pub fn hostile() -> (Assessment, Vec<FileRecord>) {
         gap.path = format!("{NASTY}{}", gap.path);
         gap.what = NASTY.to_owned();
     }
+    for differing in &mut made.custody.collected.differ {
+        differing.path = format!("{NASTY}{}", differing.path);
+        differing.by = NASTY.to_owned();
+        differing.what = NASTY.to_owned();
+    }
     for file in &mut files {
         file.path = format!("{NASTY}/{}", file.path);
         file.source = Some(NASTY.to_owned());

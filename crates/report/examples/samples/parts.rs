@@ -2,11 +2,12 @@
 
 use model::Utc;
 use model::assessment::{
-    Answer, Answers, Assessment, Begin, BuildSpan, Confidence, Coverage, Covered, Evidence, Exposure, Finding,
-    PackIdentity, Program, Reasons, RuleCount, ServerAssessment, Span, Totals, Uncovered, Verdict,
+    Answer, Answers, Assessment, Begin, BuildSpan, Collected, Confidence, Coverage, Covered, Custody, Differing,
+    Evidence, Exposure, Finding, ManifestChain, PackIdentity, Program, Reasons, RuleCount, ServerAssessment, Span,
+    Totals, Uncovered, Verdict,
 };
 use model::campaign::{Proves, Stage};
-use model::file::{FileRecord, Kind, Outcome, RejectCount};
+use model::file::{Claimed, FileRecord, Kind, Outcome, RejectCount};
 
 pub fn at(text: &str) -> Utc {
     Utc::parse(text.as_bytes()).expect("a time in a sample")
@@ -42,7 +43,41 @@ pub fn assessment(servers: Vec<ServerAssessment>, findings: Vec<Finding>) -> Ass
         servers,
         findings,
         gaps: Vec::new(),
+        custody: custody(),
     }
+}
+
+fn custody() -> Custody {
+    let one = |path: &str, found: &str| Differing {
+        path: path.to_owned(),
+        by: "exc01.zip!2021-03-10_copylog.csv".to_owned(),
+        record: 17,
+        algorithm: "SHA-1",
+        claimed: "b".repeat(40),
+        found: found.repeat(40),
+        claimed_size: Some(4_096),
+        size: 120,
+        what: "it is shorter than the collector wrote down".to_owned(),
+    };
+    Custody {
+        manifest: ManifestChain { lines: 260, head: "c".repeat(64) },
+        collected: Collected {
+            lists: 1,
+            compared: 314,
+            fit: 312,
+            absent: 3,
+            open: 1,
+            differ: vec![one("exc01.zip!C/a.log", "d"), one("exc01.zip!C/b.log", "e")],
+        },
+    }
+}
+
+fn claimed(number: u64) -> Claimed {
+    let fits = number != 44;
+    let claimed = format!("{number:040x}");
+    let found = if fits { claimed.clone() } else { "d".repeat(40) };
+    let by = "exc01.zip!2021-03-10_copylog.csv".to_owned();
+    Claimed { sha1: Some(claimed), size: Some(70_000), by, record: number, found, fits, ..Claimed::default() }
 }
 
 pub fn answer(text: &str, confidence: Confidence, because: &[&str], unknown: &[&str]) -> Answer {
@@ -145,6 +180,8 @@ fn file(server: &str, number: u64) -> FileRecord {
         clock_shift_secs: 0,
         same_as: None,
         outcome: if number == 103 { Outcome::Unreadable("permission denied".to_owned()) } else { Outcome::Complete },
+        claimed: (number % 40 == 4).then(|| claimed(number)),
+        claims: None,
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) fn of_all(assessment: &Assessment, files: &[FileRecord]) -> Markup {
             (troubled_files(files))
             (gaps(assessment))
         }
+        (custody(assessment))
         (repeat(assessment, files))
         (limits(assessment))
     }
@@ -162,6 +163,37 @@ fn gaps(assessment: &Assessment) -> Markup {
                 }
             }))
             (more(assessment.gaps.len(), ROWS_MAX))
+        }
+    }
+}
+
+/// How the evidence is held, and how to check it.
+fn custody(assessment: &Assessment) -> Markup {
+    let collected = &assessment.custody.collected;
+    let columns = [("File", ""), ("As written down", ""), ("As it is", ""), ("What it can mean", "")];
+    html! {
+        section id="custody" aria-labelledby="custody-title" {
+            h2 id="custody-title" { "Custody" }
+            div class="card" {
+                p { "Evidence was opened to be read only. " code { "custody.json" } " holds the size and SHA-256 of every file of this report, of which "
+                    code { "manifest.jsonl" } " holds those of every file of the evidence. " code { "afterpatch verify DIR EVIDENCE" }
+                    " compares both with what is there now." }
+                p { (wording::collected(collected)) }
+            }
+            @if !collected.differ.is_empty() {
+                (table("Files that are not what the collector wrote down", None, &columns, html! {
+                    @for one in collected.differ.iter().take(ROWS_MAX) {
+                        tr {
+                            th scope="row" { code { (ForHtml(&one.path)) } }
+                            td { (one.algorithm) " " code { (ForHtml(&one.claimed)) } @if let Some(size) = one.claimed_size { ", " (bytes(size)) }
+                                small { (ForHtml(&one.by)) ", line " (number(one.record)) } }
+                            td { code { (ForHtml(&one.found)) } ", " (bytes(one.size)) }
+                            td class="w" { (ForHtml(&one.what)) }
+                        }
+                    }
+                }))
+                (more(collected.differ.len(), ROWS_MAX))
+            }
         }
     }
 }

@@ -241,6 +241,7 @@ fn contents(servers: &[(usize, &ServerAssessment)]) -> Markup {
                         }
                     }
                     li { a href="#files" { "Files and gaps" } }
+                    li { a href="#custody" { "Custody" } }
                     li { a href="#repeat" { "How to repeat this" } }
                     li { a href="#limits" { "Limits" } }
                 }
