@@ -195,6 +195,7 @@ impl Follower {
 
     /// `value.name`
     pub(super) fn member(&mut self, value: &Value, name: &Name) -> Value {
+        self.asked_for(name);
         // Whatever a page calls it: what has a request is the page, its context or a handler's.
         let is_request = matches!(&**name, "request" | "_request");
         if is_request && value.as_object().is_none_or(|object| object.member(name).is_none()) {
@@ -360,9 +361,18 @@ impl Follower {
     /// `value[arguments]`
     pub(super) fn index(&mut self, value: &Value, arguments: &[Value]) -> Value {
         let first = arguments.first();
+        if let Some(Known::Text(text)) = first.map(|first| &first.known) {
+            self.asked_for(text);
+        }
         match &value.known {
             Known::Path(path) => {
                 let path = path.clone();
+                if path.ends_with("connectionstrings")
+                    && let Some(trail) = first.map(|first| self.settled(first)).and_then(|first| first.deep_trail())
+                {
+                    let class = Some(Rc::from(super::sinks::CONNECTION_STRING));
+                    return Value { class, ..Value::sent(Some(trail), Control::None) };
+                }
                 if let Some(value) = self.of_request(&path, arguments) {
                     return value;
                 }

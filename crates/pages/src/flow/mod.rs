@@ -87,6 +87,26 @@ pub(crate) enum Fact {
     /// Reads what passes on the network.
     SniffsRaw,
     Listens,
+    /// Hands out what another machine answered.
+    Relays,
+    /// Runs statements and takes what comes of them.
+    ReadsRows,
+    /// Writes its own text to other pages.
+    CopiesItself,
+    WalksRegistry,
+    /// Asks for keys of the registry that are sent.
+    AsksRegistry,
+    /// Makes accounts of the server, or sets their passwords.
+    MakesAccounts,
+    ListsAccounts,
+    /// Reads passwords that IIS keeps.
+    ReadsPasswords,
+    /// Shows connection strings whose names are sent.
+    ShowsSecrets,
+    /// Writes what is sent to the settings of the site.
+    ChangesSettings,
+    /// Calls functions of Windows that it does not declare.
+    CallsByName,
 }
 
 /// What was noticed beside the ways.
@@ -101,6 +121,7 @@ pub(crate) struct Facts {
     pub declared: BTreeSet<String>,
     /// Values that a page carries were decoded to code and run.
     pub disguised: bool,
+    pub is_net: bool,
 }
 
 /// A page that was followed.
@@ -205,7 +226,7 @@ impl Follower {
             texts: vec![text.to_owned()],
             flows: Vec::new(),
             layers: Vec::new(),
-            facts: Facts::default(),
+            facts: Facts { is_net: markup.is_net, ..Facts::default() },
             cut_off: BTreeSet::new(),
         }
     }

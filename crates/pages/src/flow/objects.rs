@@ -59,6 +59,9 @@ impl Follower {
                 | "gettypefromclsid"
                 | "bindtomoniker",
             ) => {
+                if let Some(directory) = first.and_then(|first| self.directory(first)) {
+                    return Some(directory);
+                }
                 let text = first.and_then(Value::as_text);
                 Some(text.map_or_else(
                     || Value::sent(first.and_then(Value::deep_trail), Control::Part),
@@ -111,6 +114,7 @@ impl Follower {
                     |text| com_object(&com_class(&text)),
                 ))
             }
+            "directoryentry" => self.directory(first?),
             // An address is what it is made of.
             "uri" => first.cloned(),
             "function" => self.sink("", "function", None, arguments),

@@ -63,8 +63,10 @@ impl Follower {
 
     fn step(&mut self, statement: &Statement) -> Ended {
         match &statement.kind {
-            StatementKind::Do(expression) | StatementKind::Show(expression) => {
-                self.evaluate(expression);
+            StatementKind::Do(expression) => _ = self.evaluate(expression),
+            StatementKind::Show(expression) => {
+                let shown = self.evaluate(expression);
+                self.hands_out(&shown);
             }
             StatementKind::Declare(name, class, value) => self.declare(name, class.as_ref(), value.as_ref()),
             StatementKind::If(arms, otherwise) => return self.branch(arms, otherwise),
