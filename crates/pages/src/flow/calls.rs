@@ -431,6 +431,12 @@ impl Follower {
         let arguments: Vec<Value> = arguments.iter().map(|argument| self.settled(argument)).collect();
         self.at = at;
         let short = last_name(&class);
+        // `new Func<A, B>(function)` is the function.
+        if let [Value { known: Known::Function(_), .. }] = arguments.as_slice()
+            && !self.is_page_class(&short)
+        {
+            return arguments.into_iter().next().unwrap_or_default();
+        }
         let made = match self.made(&short, &arguments) {
             Some(made) => made,
             None if self.is_page_class(&short) => {
@@ -462,6 +468,13 @@ impl Follower {
                         list.borrow_mut().push(value);
                     } else if let Some(object) = made.as_object() {
                         object.absorb(value.deep_trail());
+                        // `new Dictionary<A, B> { { key, value } }`
+                        if let Known::List(pair) = &value.known
+                            && let [key, value] = pair.borrow().as_slice()
+                            && let Some(key) = key.as_text()
+                        {
+                            object.set(&key.to_ascii_lowercase(), value.clone());
+                        }
                     }
                 }
             }
@@ -509,6 +522,9 @@ impl Follower {
             (_, Some(first)) => first.control,
             _ => Control::None,
         };
+        if matches!(method, "asc" | "ascb" | "ascw" | "charcodeat") {
+            return Value { class: Some(Rc::from(super::expressions::LETTER)), ..Value::sent(trail, Control::Part) };
+        }
         let control = if matches!(method, "getfilename" | "getextension" | "getfilenamewithoutextension") {
             Control::Part
         } else {

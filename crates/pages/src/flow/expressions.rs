@@ -14,6 +14,10 @@ pub(super) const LOCAL_ADDRESS: &str = "local address";
 pub(super) const DATABASE_COMMAND: &str = "database command";
 /// What a text is called that begins as a statement of SQL.
 pub(super) const STATEMENT: &str = "statement";
+/// What the code of a letter is called that was sent: deciphering computes with it.
+pub(super) const LETTER: &str = "letter";
+/// What a path in the site is called that ends as a page does.
+pub(super) const PAGE: &str = "page of the site";
 /// Longer texts are no statements.
 const STATEMENT_BYTES_MAX: usize = 4_096;
 /// Text that is built up here. Longer is not known any more.
@@ -62,7 +66,7 @@ impl Follower {
                 object
             }
             Kind::Operation(first, rest) => self.operation(first, rest),
-            Kind::Negation(of) => self.numeric(of, |number| -number),
+            Kind::Negation(of) => self.negation(of),
             Kind::Complement(of) => self.numeric(of, |number| f64::from(!whole(number))),
             Kind::Not(of) => {
                 let value = self.evaluate(of);
@@ -216,11 +220,16 @@ impl Follower {
                 let numbers = self.number_of(&left).zip(self.number_of(right));
                 let both_bools = matches!((&left.known, &right.known), (Known::Bool(_), Known::Bool(_)));
                 let known = numbers.and_then(|(left, right)| arithmetic(left, operator, right));
-                let trail = stronger(left.deep_trail(), right.deep_trail()).filter(|_| operator == Operator::Xor);
+                let is_letter = [&left, right].iter().any(|side| side.class.as_deref() == Some(LETTER));
+                let trail = stronger(left.deep_trail(), right.deep_trail());
+                let trail = trail.filter(|_| operator == Operator::Xor || is_letter);
                 match known {
                     Some(number) if both_bools => Value::bool(number != 0.0),
                     Some(number) => Value::number(number),
-                    None => Value::sent(trail, Control::Part),
+                    None => {
+                        let class = is_letter.then(|| Rc::from(LETTER));
+                        Value { class, ..Value::sent(trail, Control::Part) }
+                    }
                 }
             }
         }
@@ -236,7 +245,7 @@ impl Follower {
 
     /// Text joined, or numbers added.
     fn join(&mut self, left: &Value, operator: Operator, right: &Value) -> Value {
-        let (left, right) = (&self.settled(left), &self.settled(right));
+        let (left, right) = (&self.unless_empty(left), &self.unless_empty(right));
         let trail = stronger(left.deep_trail(), right.deep_trail());
         let control = joined_control(left, right);
         if operator == Operator::Add
@@ -272,9 +281,40 @@ impl Follower {
             {
                 Some(Rc::from(STATEMENT))
             }
+            _ if !matches!(known, Known::Text(_))
+                && right.as_text().is_some_and(|text| super::sinks::is_executable(&text)) =>
+            {
+                Some(Rc::from(PAGE))
+            }
             _ => None,
         };
         Value { known, trail, control, class }
+    }
+
+    /// A name of a script that nothing is given to is empty, unless another file may have given it something.
+    fn unless_empty(&self, value: &Value) -> Value {
+        const OWN_NAMES: &[&str] = &["request", "response", "server", "session", "application", "err", "objectcontext"];
+        if let Known::Path(name) = &value.known
+            && self.is_whole
+            && self.language == Language::VbScript
+            && !name.contains('.')
+            && !OWN_NAMES.contains(&&**name)
+            && !name.starts_with("vb")
+        {
+            return Value::known(Known::Null);
+        }
+        self.settled(value)
+    }
+
+    /// An empty text counts for nothing in JScript: `!-""` is true.
+    fn negation(&mut self, of: &Expression) -> Value {
+        let value = self.evaluate(of);
+        let is_empty = matches!(&value.known, Known::Text(text) if text.is_empty());
+        match value.as_code() {
+            Some(number) => Value::number(-number),
+            None if is_empty && self.language == Language::JScript => Value::number(0.0),
+            None => Value::default(),
+        }
     }
 
     fn numeric(&mut self, of: &Expression, with: impl Fn(f64) -> f64) -> Value {
@@ -295,10 +335,19 @@ impl Follower {
                 let number = value.as_code();
                 let number =
                     number.map(|number| if &**class == "byte" { number.trunc().rem_euclid(256.0) } else { number });
-                number.map_or_else(Value::default, |number| Value::number(number.trunc()))
+                // A letter of what was sent remains one, as deciphering needs.
+                number.map_or_else(
+                    || Value { known: Known::Nothing, class: None, ..value.clone() },
+                    |number| Value::number(number.trunc()),
+                )
             }
             "string" | "object" | "dynamic" | "string[]" | "object[]" | "byte[]" | "char[]" => value,
-            _ if matches!(value.known, Known::Nothing | Known::Null) && value.trail.is_none() => self.of_class(class),
+            _ if matches!(value.known, Known::Nothing | Known::Null)
+                && value.trail.is_none()
+                && value.class.is_none() =>
+            {
+                self.of_class(class)
+            }
             _ => Value { class: value.class.clone().or_else(|| Some(super::value::last_name(class))), ..value },
         }
     }

@@ -25,7 +25,7 @@ use state::State;
 use value::{Strength, Trail, Value};
 
 use crate::code::token::At;
-use crate::code::tree::{Function, Name, Program};
+use crate::code::tree::{Function, Name, Program, Statement, StatementKind};
 use crate::code::{self};
 use crate::markup::{Markup, Piece, PieceKind};
 
@@ -156,6 +156,8 @@ pub(crate) struct Follower {
     results: HashMap<(At, u64), (Value, u32)>,
     language: Language,
     is_service: bool,
+    /// No other file is read into the page.
+    is_whole: bool,
     at: At,
     steps: u64,
     /// The budget is spent: loops and calls are passed over.
@@ -216,6 +218,7 @@ impl Follower {
             results: HashMap::new(),
             language: Language::CSharp,
             is_service: markup.is_service,
+            is_whole: markup.includes.is_empty(),
             at: At::default(),
             steps: STEPS_MAX,
             hurries: false,
@@ -282,6 +285,11 @@ impl Follower {
             // What one request keeps in the session, the next one uses.
             if round == 0 || self.state.keeps_sent() {
                 self.run(&statements);
+            } else if self.facts.is_net && before.0 > 0 {
+                // What stands between the markup is run after the events, and sees what they set.
+                let shown: Vec<Statement> =
+                    statements.iter().filter(|statement| !declares(statement)).cloned().collect();
+                self.run(&shown);
             }
             self.entries();
             if before == (self.state.sent_globals(), self.flows.len()) {
@@ -291,7 +299,7 @@ impl Follower {
     }
 
     /// Takes in what a program declares, and hands back what it does.
-    fn take_in(&mut self, program: Program) -> Vec<crate::code::tree::Statement> {
+    fn take_in(&mut self, program: Program) -> Vec<Statement> {
         for function in program.functions {
             if let Some(native) = &function.native {
                 self.facts.declared.insert(native.to_string());
@@ -379,7 +387,7 @@ impl Follower {
         let pieces = [Piece { kind: PieceKind::Shown, text, line: 1, language: self.language }];
         let parsed = code::parse(self.language, &pieces, 0);
         match parsed.program.statements.as_slice() {
-            [crate::code::tree::Statement { kind: crate::code::tree::StatementKind::Show(expression), .. }]
+            [Statement { kind: StatementKind::Show(expression), .. }]
                 if parsed.skipped == 0 =>
             {
                 let expression = expression.clone();
@@ -399,6 +407,13 @@ impl Follower {
         let markup = crate::markup::read(text, "xsl");
         for piece in &markup.pieces {
             self.run_layer(piece.text, by, piece.language);
+            // What the transformation calls, it calls by itself.
+            let program = code::parse(piece.language, std::slice::from_ref(piece), 0).program;
+            for function in program.functions.iter().filter_map(|function| function.name.as_deref()) {
+                if let Some(function) = self.function(function, 0) {
+                    self.call(&function, Vec::new());
+                }
+            }
         }
     }
 
@@ -468,6 +483,17 @@ impl Follower {
             .collect();
         flows.sort_by_key(|flow| flow.ability);
         Followed { flows, layers: self.layers, facts: self.facts, cut_off: self.cut_off.into_iter().collect() }
+    }
+}
+
+/// Fields of a page, with what they begin with.
+fn declares(statement: &Statement) -> bool {
+    match &statement.kind {
+        StatementKind::Declare(..) => true,
+        StatementKind::Block(block) => {
+            block.iter().all(|statement| matches!(statement.kind, StatementKind::Declare(..)))
+        }
+        _ => false,
     }
 }
 

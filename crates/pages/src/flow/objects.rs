@@ -213,6 +213,12 @@ impl Follower {
                     if let Some(found) = object.member(&key) {
                         return found;
                     }
+                    // Under keys that are not known, what was sent was put into it.
+                    if &*class == "scripting.dictionary"
+                        && let Some(trail) = value.deep_trail()
+                    {
+                        return Value::sent(Some(trail), Control::Whole);
+                    }
                 }
                 _ => {}
             }

@@ -446,8 +446,12 @@ impl Follower {
         self.returned.push(None);
         for (number, parameter) in function.parameters.iter().enumerate() {
             let value = arguments.get(number).cloned();
-            let value = value
-                .unwrap_or_else(|| parameter.class.as_ref().map_or_else(Value::default, |class| self.of_class(class)));
+            let value = value.unwrap_or_else(|| match &parameter.class {
+                Some(class) => self.of_class(class),
+                // What is not handed over to a script is undefined.
+                None if self.language == Language::JScript => Value::known(Known::Null),
+                None => Value::default(),
+            });
             self.state.declare(&parameter.name, self.along(value));
         }
         // Basic gives back what stands in the variable of the function's name.

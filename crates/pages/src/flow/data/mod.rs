@@ -49,6 +49,12 @@ pub(super) fn call(follower: &mut Follower, class: &str, method: &str, arguments
         })
         .sum();
     follower.spend(cost_of_bytes(bytes));
+    // A part of the name of the page's own file still stands for it.
+    if let Some(Value { known: Known::OwnPage, .. }) = arguments.first()
+        && matches!(method, "mid" | "right" | "lcase" | "ucase" | "trim" | "replace" | "cstr")
+    {
+        return arguments.first().cloned();
+    }
     let known = coding::call(class, method, arguments).or_else(|| text::call(class, method, arguments));
     follower.spend(letters_taken_apart() / 64);
     let known = known?;

@@ -43,7 +43,13 @@ impl Follower {
             {
                 arguments.last()
             }
+            // Pages add scripts for the browser by methods of the same name.
             (_, "addscript")
+                if arguments.first().is_some_and(|first| first.deep_trail().is_some() || first.as_text().is_none()) =>
+            {
+                arguments.first()
+            }
+            ("powershell" | "create" | "commands", "addscript")
             | ("scriptblock", "create")
             | ("runspaceinvoke", "invoke")
             | ("invokecommand", "invokescript" | "newscriptblock") => arguments.first(),
@@ -164,7 +170,7 @@ impl Follower {
                             .is_some_and(|bytes| bytes.starts_with(b"MZ") || bytes.len() > 1_000);
                         if carried {
                             self.note(Fact::LoadsCarried, &name);
-                        } else if method == "load" && first.is_some_and(|first| matches!(first.known, Known::Nothing)) {
+                        } else if method == "load" && first.is_some_and(is_hidden) {
                             self.note(Fact::RunsUnseen, &name);
                         }
                     }
@@ -192,6 +198,11 @@ impl Follower {
             _ => None,
         }
     }
+}
+
+/// Bytes of which nothing is known, or not all; a name would be text.
+fn is_hidden(library: &Value) -> bool {
+    matches!(library.known, Known::Nothing | Known::List(_))
 }
 
 fn starts_natively(entry: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Where databases are opened and asked.
 
-use model::page::{Ability, Language};
+use model::page::Ability;
 
 use super::Named;
 use crate::flow::value::{Control, Strength, Value};
@@ -47,7 +47,6 @@ impl Follower {
 
     pub(super) fn statement(&mut self, statement: Option<&Value>, name: &Named<'_>) {
         let Some(statement) = statement else { return };
-        let is_net = matches!(self.language, Language::CSharp | Language::VisualBasic);
         let trail = statement.deep_trail().filter(|trail| trail.source.strength == Strength::Sent);
         if statement.class.as_deref() == Some(expressions::DATABASE_COMMAND) {
             match trail {
@@ -57,7 +56,7 @@ impl Follower {
             return;
         }
         if statement.control < Control::Whole {
-            if trail.is_some() && is_net {
+            if trail.is_some() {
                 self.note(Fact::PartStatement, name);
             }
             return;

@@ -6,7 +6,7 @@ use model::page::Ability;
 
 use super::Named;
 use crate::flow::value::{Control, Known, Strength, Value};
-use crate::flow::{Fact, Follower};
+use crate::flow::{Fact, Follower, expressions};
 
 /// Extensions that the web server runs.
 const EXECUTABLE: &[&str] = &[
@@ -210,10 +210,8 @@ impl Follower {
         let path_text = path.as_text();
         let is_own = matches!(path.known, Known::OwnPage);
         let runs = is_own
-            || path_text
-                .as_deref()
-                .and_then(|path| path.rsplit_once('.'))
-                .is_some_and(|(_, extension)| EXECUTABLE.contains(&&*extension.to_ascii_lowercase()));
+            || path.class.as_deref() == Some(expressions::PAGE)
+            || path_text.as_deref().is_some_and(is_executable);
         match content_trail {
             Some(trail) if trail.source.is_password && path.trail.is_none() => {
                 self.note_flow(Fact::KeepsPasswords, Ability::Password, &trail, name)
@@ -254,6 +252,12 @@ impl Follower {
             self.note_flow(fact, ability, &trail, name);
         }
     }
+}
+
+/// A path that ends as what the web server runs.
+pub(in crate::flow) fn is_executable(path: &str) -> bool {
+    let extension = path.rsplit_once('.').map(|(_, extension)| extension);
+    extension.is_some_and(|extension| EXECUTABLE.iter().any(|known| known.eq_ignore_ascii_case(extension)))
 }
 
 /// A program or a script of Windows, by its name, or by how it begins.

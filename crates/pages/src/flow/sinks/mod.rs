@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use model::page::Ability;
 
-pub(super) use files::path_of;
+pub(super) use files::{is_executable, path_of};
 pub(super) use system::CONNECTION_STRING;
 
 use super::value::{Known, Trail, Value};
@@ -117,6 +117,10 @@ impl Follower {
                 }
             }
             "commandtext" | "selectcommand" => self.statement(Some(value), &shown),
+            // Files are hidden so.
+            "attributes" if matches!(&*class, "file" | "folder" | "fileinfo" | "directoryinfo") => {
+                self.path_flow(Fact::Creates, Ability::Write, path_of(holder).as_ref(), &shown);
+            }
             "text" | "innerhtml" | "innertext" => self.hands_out(value),
             _ => {}
         }

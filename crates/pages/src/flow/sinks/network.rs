@@ -69,7 +69,8 @@ impl Follower {
                 }
                 None
             }
-            ("response" | "outputstream" | "output", "write" | "binarywrite" | "writeline") => {
+            // Names are told apart in C# that are the same here: `response` and `Response`.
+            ("response" | "webresponse" | "outputstream" | "output", "write" | "binarywrite" | "writeline") => {
                 arguments.iter().for_each(|argument| self.hands_out(argument));
                 None
             }
@@ -79,6 +80,10 @@ impl Follower {
                     self.hands_out(receiver);
                 }
                 None
+            }
+            (_, "getresponsestream") => {
+                let fetched = self.begin("answer of another machine", None, Strength::Fetched, false);
+                Some(Value { class: Some("stream".into()), ..Value::sent(Some(fetched), Control::Whole) })
             }
             ("webrequest" | "httpwebrequest", "getresponse" | "getresponseasync") => {
                 let answer = Value::object("webresponse");
