@@ -91,6 +91,17 @@ pub(crate) fn judge(followed: &Followed) -> (Judgement, String) {
     if seen(Fact::StartsFixed) && followed.facts.disguised {
         return (Judgement::Shell, "It starts a program by code that it carries in disguise.".to_owned());
     }
+    let tools = [
+        files.into_iter().any(seen),
+        seen(Fact::Fetches),
+        seen(Fact::AnyDatabase),
+        seen(Fact::Mails),
+        seen(Fact::MakesNamed),
+        seen(Fact::StartsFixed),
+    ];
+    if tools.into_iter().filter(|has| *has).count() >= 2 {
+        return (Judgement::Shell, "It does several things that only operators of a server do, as it is told.".to_owned());
+    }
     if let Some(because) = takes_the_server(followed) {
         return (Judgement::Shell, because);
     }

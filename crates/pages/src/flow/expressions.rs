@@ -5,7 +5,7 @@ use std::rc::Rc;
 use model::page::Language;
 
 use super::Follower;
-use super::value::{Control, Known, Value, stronger};
+use super::value::{Control, Known, Strength, Value, stronger};
 use crate::code::tree::{Expression, Kind, Link, Name, Operator, StepValue};
 
 /// What an address of this machine is called whose port is sent.
@@ -14,6 +14,8 @@ pub(super) const LOCAL_ADDRESS: &str = "local address";
 pub(super) const DATABASE_COMMAND: &str = "database command";
 /// What a text is called that begins as a statement of SQL.
 pub(super) const STATEMENT: &str = "statement";
+/// What a statement is called whose table is sent.
+pub(super) const OVER_TABLE: &str = "statement over a table";
 /// What the code of a letter is called that was sent: deciphering computes with it.
 pub(super) const LETTER: &str = "letter";
 /// What a path in the site is called that ends as a page does.
@@ -262,6 +264,7 @@ impl Follower {
                 text.push_str(&right);
                 Known::Text(text.into())
             }
+            _ if matches!((&left.known, &right.known), (Known::WebFolder, Known::OwnPage)) => Known::OwnPage,
             _ if matches!(left.known, Known::WebFolder | Known::OwnPage) && trail.is_none() => Known::WebFolder,
             _ => Known::Nothing,
         };
@@ -273,7 +276,11 @@ impl Follower {
             side.class.as_deref() == Some(DATABASE_COMMAND)
                 || side.as_text().is_some_and(|text| text.len() < STATEMENT_BYTES_MAX && commands_database(&text))
         });
+        let names_table = left.class.as_deref() == Some(OVER_TABLE)
+            || (right.trail.as_ref().is_some_and(|trail| trail.source.strength == Strength::Sent)
+                && left.as_text().is_some_and(|left| asks_for_table(&left)));
         let class = match (is_command, is_local) {
+            _ if names_table => Some(Rc::from(OVER_TABLE)),
             (true, _) => Some(Rc::from(DATABASE_COMMAND)),
             (_, true) => Some(Rc::from(LOCAL_ADDRESS)),
             _ if left.class.as_deref() == Some(STATEMENT)
@@ -441,6 +448,14 @@ fn begins_statement(text: &str) -> bool {
     let begins =
         |words: &str| text.trim_start().get(..words.len()).is_some_and(|head| head.eq_ignore_ascii_case(words));
     ["select ", "update ", "delete ", "insert into "].iter().any(|words| begins(words)) && !begins("select case")
+}
+
+/// `select * from `: what follows is a table.
+fn asks_for_table(text: &str) -> bool {
+    let text = text.trim_end_matches(['[', ' ', '.']);
+    let text = text.strip_suffix("dbo").map_or(text, |before| before.trim_end_matches(['[', ' ']));
+    let end = text.char_indices().rev().nth(4).and_then(|(at, _)| text.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(" from"))
 }
 
 /// Procedures by which Microsoft's SQL Server starts programs.

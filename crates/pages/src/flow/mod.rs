@@ -87,6 +87,8 @@ pub(crate) enum Fact {
     /// Reads what passes on the network.
     SniffsRaw,
     Listens,
+    /// Sends mail to whom it is told.
+    Mails,
     /// Hands out what another machine answered.
     Relays,
     /// Runs statements and takes what comes of them.
@@ -144,6 +146,8 @@ pub(crate) struct Follower {
     controls: HashMap<Name, Name>,
     with: Vec<Value>,
     returned: Vec<Option<Value>>,
+    /// What functions would give back by ways that they do not go, as far as is known.
+    unreached: Vec<Option<Value>>,
     by_reference: Vec<Option<Value>>,
     /// Functions without a name that were met, and may be called by events.
     nested: Vec<Rc<Function>>,
@@ -209,6 +213,7 @@ impl Follower {
             controls: markup.controls.iter().cloned().collect(),
             with: Vec::new(),
             returned: Vec::new(),
+            unreached: Vec::new(),
             by_reference: Vec::new(),
             nested: Vec::new(),
             called: HashSet::new(),

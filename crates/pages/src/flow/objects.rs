@@ -314,9 +314,11 @@ fn mapped(path: Option<&Value>) -> Value {
         };
     }
     match &path.known {
-        Known::Path(_) | Known::Nothing if path.trail.is_none() => Value::known(Known::WebFolder),
+        Known::Path(_) | Known::Nothing if path.trail.is_none() => {
+            Value { known: Known::WebFolder, class: path.class.clone(), ..Value::default() }
+        }
         Known::WebFolder | Known::OwnPage => path.clone(),
-        _ => Value::sent(path.trail.clone(), path.control.min(Control::Web)),
+        _ => Value { class: path.class.clone(), ..Value::sent(path.trail.clone(), path.control.min(Control::Web)) },
     }
 }
 

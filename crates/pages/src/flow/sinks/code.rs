@@ -71,7 +71,7 @@ impl Follower {
         };
         let code = code.cloned().unwrap_or_default();
         // What begins as a statement of SQL is no code: another file of the page calls its own function so.
-        if code.class.as_deref() == Some(expressions::STATEMENT) {
+        if matches!(code.class.as_deref(), Some(expressions::STATEMENT | expressions::OVER_TABLE)) {
             return None;
         }
         let name = Named(class, method);

@@ -1,6 +1,6 @@
 //! Where databases are opened and asked.
 
-use model::page::Ability;
+use model::page::{Ability, Language};
 
 use super::Named;
 use crate::flow::value::{Control, Strength, Value};
@@ -56,7 +56,8 @@ impl Follower {
             return;
         }
         if statement.control < Control::Whole {
-            if trail.is_some() {
+            let is_net = matches!(self.language, Language::CSharp | Language::VisualBasic);
+            if trail.is_some() && (is_net || statement.class.as_deref() == Some(expressions::OVER_TABLE)) {
                 self.note(Fact::PartStatement, name);
             }
             return;

@@ -216,14 +216,18 @@ impl Follower {
             Some(trail) if trail.source.is_password && path.trail.is_none() => {
                 self.note_flow(Fact::KeepsPasswords, Ability::Password, &trail, name)
             }
-            Some(trail) if path.control >= Control::Web => {
+            // What another machine answered is its word, wherever it goes, if it is run there.
+            Some(trail) if trail.source.strength == Strength::Fetched && runs => {
+                self.note_flow(Fact::WritesAnywhere, Ability::Write, &trail, name);
+            }
+            Some(trail) if path.control >= Control::Web && trail.source.strength == Strength::Sent => {
                 let fact = if path.control == Control::Whole { Fact::WritesAnywhere } else { Fact::WritesInSite };
                 self.note_flow(fact, Ability::Write, &trail, name);
             }
             Some(trail) if runs && content.as_ref().is_some_and(|content| content.control == Control::Whole) => {
                 self.note_flow(Fact::WritesAnywhere, Ability::Write, &trail, name);
             }
-            Some(trail) if path.control == Control::Part || runs => {
+            Some(trail) if path.control > Control::None || runs => {
                 self.note_flow(Fact::WritesPartly, Ability::Write, &trail, name)
             }
             Some(_) => {}

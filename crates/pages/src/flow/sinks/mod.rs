@@ -13,7 +13,7 @@ use model::page::Ability;
 pub(super) use files::{is_executable, path_of};
 pub(super) use system::CONNECTION_STRING;
 
-use super::value::{Known, Trail, Value};
+use super::value::{Known, Strength, Trail, Value};
 use super::{Fact, Follower};
 
 /// A class and its method, as a person is shown them.
@@ -120,6 +120,12 @@ impl Follower {
             // Files are hidden so.
             "attributes" if matches!(&*class, "file" | "folder" | "fileinfo" | "directoryinfo") => {
                 self.path_flow(Fact::Creates, Ability::Write, path_of(holder).as_ref(), &shown);
+            }
+            "to" if class.starts_with("cdo") || class.starts_with("jmail") || class == "mailmessage" => {
+                // Forms do that all the time, and it is told only beside something else.
+                if value.deep_trail().is_some_and(|trail| trail.source.strength == Strength::Sent) {
+                    self.note(Fact::Mails, &shown);
+                }
             }
             "text" | "innerhtml" | "innertext" => self.hands_out(value),
             _ => {}
