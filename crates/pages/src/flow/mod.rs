@@ -31,6 +31,8 @@ use crate::markup::{Markup, Piece, PieceKind};
 
 /// Steps of the program that are followed, and bytes of text in units of 1,024 that are made. A quarter of a second or so.
 const STEPS_MAX: u64 = 1_000_000;
+/// Steps that are left once a page is known to run what it is sent: more of its ways are told, and nothing is decided.
+const STEPS_ONCE_KNOWN: u64 = 150_000;
 /// Steps for what stands behind where the budget was spent.
 const STEPS_BEHIND: u64 = 50_000;
 /// Ways that are told of one page.
@@ -164,6 +166,8 @@ pub(crate) struct Follower {
     is_whole: bool,
     at: At,
     steps: u64,
+    /// The page runs what it is sent.
+    is_known: bool,
     /// The budget is spent: loops and calls are passed over.
     hurries: bool,
     /// Expressions and statements inside each other that are being run.
@@ -226,6 +230,7 @@ impl Follower {
             is_whole: markup.includes.is_empty(),
             at: At::default(),
             steps: STEPS_MAX,
+            is_known: false,
             hurries: false,
             depth: 0,
             unknown_loops: 0,
@@ -242,7 +247,9 @@ impl Follower {
     /// Takes a unit of the budget. `false`: there is none left.
     fn spend(&mut self, steps: u64) -> bool {
         if self.steps < steps {
-            self.cut_off("its code does more than is followed");
+            if !self.is_known {
+                self.cut_off("its code does more than is followed");
+            }
             // What stands behind is still glanced at.
             self.steps = if self.hurries { 0 } else { STEPS_BEHIND };
             let goes_on = !self.hurries;
@@ -425,7 +432,7 @@ impl Follower {
     fn run_layer(&mut self, text: &str, by: &str, language: Language) {
         let at = self.at;
         let Some(layer) = self.add_layer(text, by, at) else { return };
-        self.facts.disguised = true;
+        self.carried(by);
         let before = std::mem::replace(&mut self.language, language);
         let pieces = [Piece { kind: PieceKind::Code, text, line: 1, language }];
         let parsed = code::parse(language, &pieces, layer);
@@ -451,6 +458,20 @@ impl Follower {
         Some(number)
     }
 
+    /// Text of the page itself is run.
+    fn carried(&mut self, by: &str) {
+        if !self.facts.disguised && self.flows.len() < FLOWS_MAX {
+            let flow = Flow {
+                ability: Ability::Carried,
+                source: "text of the page".to_owned(),
+                sink: by.to_owned(),
+                steps: Vec::new(),
+            };
+            self.flows.push((flow, vec![self.at]));
+        }
+        self.facts.disguised = true;
+    }
+
     /// What was sent does something here.
     fn flow(&mut self, ability: Ability, trail: &Rc<Trail>, sink: &sinks::Named<'_>) {
         if trail.source.strength == Strength::Stored {
@@ -461,6 +482,10 @@ impl Follower {
             self.flows.iter().any(|(flow, _)| flow.ability == ability && flow.sink == sink && flow.source == source);
         if is_told || self.flows.len() >= FLOWS_MAX {
             return;
+        }
+        if matches!(ability, Ability::Evaluate | Ability::Process) && !self.is_known {
+            self.is_known = true;
+            self.steps = self.steps.min(STEPS_ONCE_KNOWN);
         }
         let mut places = trail.places();
         if places.last().is_none_or(|last| !last.is_on_line_of(self.at)) {
