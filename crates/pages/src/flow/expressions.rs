@@ -27,19 +27,26 @@ pub(super) const TEXT_BYTES_MAX: usize = 4 << 20;
 
 impl Follower {
     pub(super) fn evaluate(&mut self, expression: &Expression) -> Value {
-        match &expression.kind {
-            _ if !self.spend(1) => Value::default(),
-            // What holds nothing needs no depth.
-            Kind::Text(text) => Value::known(Known::Text(text.clone())),
-            Kind::Number(number) => Value::number(*number),
-            Kind::Name(name) if self.state.get(name).is_some() => self.state.get(name).cloned().unwrap_or_default(),
-            _ if !self.enter() => Value::default(),
-            _ => {
-                let value = self.evaluate_inside(expression);
-                self.leave();
-                value
-            }
+        if !self.spend(1) {
+            return Value::default();
         }
+        // What holds nothing needs no depth.
+        match &expression.kind {
+            Kind::Text(text) => return Value::known(Known::Text(text.clone())),
+            Kind::Number(number) => return Value::number(*number),
+            Kind::Name(name) => {
+                if let Some(value) = self.state.get(name) {
+                    return value.clone();
+                }
+            }
+            _ => {}
+        }
+        if !self.enter() {
+            return Value::default();
+        }
+        let value = self.evaluate_inside(expression);
+        self.leave();
+        value
     }
 
     fn evaluate_inside(&mut self, expression: &Expression) -> Value {

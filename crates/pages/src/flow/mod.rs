@@ -409,11 +409,6 @@ impl Follower {
         }
     }
 
-    /// The class of the framework that a class of the page derives from; any other is itself.
-    fn framework_class(&self, class: &str) -> Name {
-        self.bases.get(class).cloned().unwrap_or_else(|| Rc::from(class))
-    }
-
     /// Runs the code that a style sheet carries, as if it were called.
     fn run_style_sheet(&mut self, text: &str, by: &str) {
         let markup = crate::markup::read(text, "xsl");

@@ -37,6 +37,33 @@ pub(super) fn static_member(class: &str, name: &str) -> Option<Value> {
     }
 }
 
+/// Functions of which decoders call one for each letter, and which do nothing but compute.
+pub(super) fn only_computes(method: &str) -> bool {
+    matches!(
+        method,
+        "chr"
+            | "chrw"
+            | "chrb"
+            | "asc"
+            | "ascw"
+            | "ascb"
+            | "mid"
+            | "midb"
+            | "left"
+            | "right"
+            | "len"
+            | "lenb"
+            | "instr"
+            | "cint"
+            | "clng"
+            | "ubound"
+            | "split"
+            | "replace"
+            | "strreverse"
+            | "isnumeric"
+    )
+}
+
 /// A function that is called by its name. `None`: it is none that only computes, or its arguments are not known.
 pub(super) fn call(follower: &mut Follower, class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
     let counted = if takes_letters(method) { 0 } else { arguments.len() };

@@ -38,10 +38,13 @@ impl Follower {
         receiver: Option<&Value>,
         arguments: &[Value],
     ) -> Option<Value> {
+        if class.is_empty() && super::data::only_computes(method) {
+            return None;
+        }
         let settled: Vec<Value> = arguments.iter().map(|argument| self.settled(argument)).collect();
         let class = class.strip_prefix("method:").or_else(|| class.strip_prefix("type:")).unwrap_or(class);
-        let class = self.framework_class(class);
-        let class = &*class;
+        let base = self.bases.get(class).cloned();
+        let class = base.as_deref().unwrap_or(class);
         let class = if crate::flow::value::is_com(class) { class } else { class.rsplit('.').next().unwrap_or(class) };
         self.runs_code(class, method, receiver, &settled)
             .or_else(|| self.starts(class, method, receiver, &settled))
