@@ -1,9 +1,12 @@
-//! `afterpatch inspect`: what pages do, from their code alone, for whoever has one page and a minute.
+//! `afterpatch inspect`: what pages do, from their code and the YARA rules of the built-in packs, for whoever has one page
+//! and a minute.
 
 use std::io::Read as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use detect::plan::Plan;
+use detect::yara::YaraFile;
 use evidence::{Input, Inventory, kind};
 use model::file::Outcome;
 use model::page::{Judgement, Reading};
@@ -25,6 +28,8 @@ const PAGES_MAX: usize = 200;
 struct Inspected {
     path: String,
     sha256: Option<String>,
+    /// YARA rules of the built-in packs that fit.
+    yara: Vec<String>,
     #[serde(flatten)]
     reading: Reading,
 }
@@ -45,7 +50,8 @@ pub fn run(options: &InspectOptions, console: &Console) -> Result<Exit, Failure>
     interrupt::listen();
     let threads =
         options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let read = read_all(&inventory, threads);
+    let plan = yara_rules();
+    let read = read_all(&inventory, &plan, threads);
     let mut counts = Counts::default();
     let mut shown = Vec::new();
     for (input, read) in inventory.inputs.iter().zip(read) {
@@ -82,7 +88,7 @@ pub fn run(options: &InspectOptions, console: &Console) -> Result<Exit, Failure>
 type Read = Result<Option<Inspected>, Outcome>;
 
 /// Reads all inputs on so many threads; what is handed back is in their order, `None` where the run was interrupted.
-fn read_all(inventory: &Inventory, threads: usize) -> Vec<Option<Read>> {
+fn read_all(inventory: &Inventory, plan: &Plan, threads: usize) -> Vec<Option<Read>> {
     let next = AtomicUsize::new(0);
     let found: Mutex<Vec<Option<Read>>> =
         Mutex::new(std::iter::repeat_with(|| None).take(inventory.inputs.len()).collect());
@@ -93,7 +99,7 @@ fn read_all(inventory: &Inventory, threads: usize) -> Vec<Option<Read>> {
             if interrupt::came() {
                 return;
             }
-            let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(inventory, input)));
+            let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(inventory, plan, input)));
             let read = read.unwrap_or_else(|_| Err(Outcome::Unreadable("lost to a fault of the reader".into())));
             if let Some(slot) = found.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
                 *slot = Some(read);
@@ -109,8 +115,17 @@ fn read_all(inventory: &Inventory, threads: usize) -> Vec<Option<Read>> {
     found.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The YARA rules of the built-in packs, and none of their other rules.
+fn yara_rules() -> Plan {
+    let mut packs: Vec<_> = crate::packs::built_in().into_iter().map(|opened| opened.files).collect();
+    for pack in &mut packs {
+        pack.files.retain(|(path, _)| path == "pack.toml" || path.starts_with("yara/"));
+    }
+    Plan::compile(&packs).plan
+}
+
 /// Reads one input. `None`: it is no page.
-fn read(inventory: &Inventory, input: &Input) -> Read {
+fn read(inventory: &Inventory, plan: &Plan, input: &Input) -> Read {
     let opened = inventory.open(input)?;
     let mut stream = opened.stream;
     let mut bytes = Vec::new();
@@ -118,9 +133,23 @@ fn read(inventory: &Inventory, input: &Input) -> Read {
     (&mut stream).take(pages::PAGE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     let name = opened.inside.as_deref().unwrap_or(&input.place.on_server);
     let head = bytes.get(..kind::HEAD_BYTES).unwrap_or(&bytes);
-    let Some(reading) = pages_of::by_itself(kind::kind(head, name), name, &bytes) else { return Ok(None) };
+    let Some(mut reading) = pages_of::by_itself(kind::kind(head, name), name, &bytes) else { return Ok(None) };
+    let beginning = bytes.get(..plan.yara_bytes_max()).unwrap_or(&bytes);
+    let mut yara = Vec::new();
+    let file = YaraFile { on_server: name, in_evidence: &input.path, bytes: beginning };
+    plan.yara(&file, &mut |hit| yara.push(hit.name));
+    join(&mut reading, &yara);
     let whole = bytes.len() <= pages::PAGE_BYTES_MAX;
-    Ok(Some(Inspected { path: input.path.clone(), sha256: stream.finish(true).sha256.filter(|_| whole), reading }))
+    let sha256 = stream.finish(true).sha256.filter(|_| whole);
+    Ok(Some(Inspected { path: input.path.clone(), sha256, yara, reading }))
+}
+
+/// A page to look at that a rule knows as well is a web shell, as the rule `page-known-look` says.
+fn join(reading: &mut Reading, yara: &[String]) {
+    if reading.judgement == Judgement::Look && !yara.is_empty() {
+        reading.judgement = Judgement::Shell;
+        reading.because.push_str(" And YARA rules know it.");
+    }
 }
 
 fn words(outcome: &Outcome) -> String {
@@ -144,7 +173,7 @@ fn screen(shown: &[Inspected], counts: &Counts, width: usize) -> String {
     }
     page.heading("Inspected");
     page.paragraph(&format!(
-        "{} pages: {} web shells by their code, {} to look at; {} other files passed over.",
+        "{} pages: {} web shells, {} to look at; {} other files passed over.",
         counts.pages, counts.shells, counts.looks, counts.others
     ));
     page.into_text()
@@ -159,6 +188,9 @@ fn tell(one: &Inspected, page: &mut Page) {
     page.heading(&format!("{word}: {}", one.path));
     page.paragraph(&one.reading.because);
     page.field("SHA-256", one.sha256.as_deref().unwrap_or_default());
+    if !one.yara.is_empty() {
+        page.field("YARA", &one.yara.join(", "));
+    }
     for flow in one.reading.flows.iter().take(SHOWN_MAX) {
         page.item(&format!("{} → {}", flow.source, flow.sink));
         for step in &flow.steps {

@@ -53,6 +53,8 @@ pub enum Ability {
     Network,
     /// Keeps or passes on passwords of those who log on.
     Password,
+    /// Reads or changes accounts, the registry or settings of the server.
+    System,
     /// Runs code or a program that it carries itself.
     Carried,
 }
@@ -72,6 +74,7 @@ impl Ability {
             Self::Database => "database",
             Self::Network => "network",
             Self::Password => "password",
+            Self::System => "system",
             Self::Carried => "carried",
         }
     }
@@ -90,6 +93,7 @@ impl Ability {
             Self::Database => "opens any database and runs what it is told",
             Self::Network => "connects to wherever it is told",
             Self::Password => "keeps or passes on passwords",
+            Self::System => "reads or changes the registry, accounts or settings of the server",
             Self::Carried => "runs code that it carries in disguise",
         }
     }

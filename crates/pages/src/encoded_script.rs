@@ -7,6 +7,8 @@ use std::borrow::Cow;
 const BEGIN: &str = "#@~^";
 /// And ends with, behind eight letters of its checksum.
 const END: &str = "^#~@";
+/// What becomes of a tab where a page is shown and copied.
+const TAB_AS_SPACES: &str = "   ";
 /// Letters of length or checksum.
 const COUNT_LETTERS: usize = 8;
 /// Pieces in one page.
@@ -46,11 +48,25 @@ pub(crate) fn decode(code: &str) -> Cow<'_, str> {
         // The checksum stands before the end mark.
         let coded =
             coded.char_indices().rev().nth(COUNT_LETTERS - 1).map_or("", |(at, _)| coded.get(..at).unwrap_or_default());
+        let begun = plain.len();
         piece(coded, &mut plain);
+        // Boards turn tabs into spaces, and the length that is told shows it.
+        let told = after.get(..6).and_then(crate::flow::base64).and_then(|bytes| bytes.first_chunk().copied());
+        let is_longer = |told: [u8; 4]| count(plain.get(begun..).unwrap_or_default()) > u32::from_le_bytes(told);
+        if coded.contains(TAB_AS_SPACES) && told.is_some_and(is_longer) {
+            plain.truncate(begun);
+            piece(&coded.replace(TAB_AS_SPACES, "\t"), &mut plain);
+        }
         rest = body.get(end + END.len()..).unwrap_or_default();
     }
     plain.push_str(rest);
     Cow::Owned(plain)
+}
+
+/// The length of a text as it is told: letters of code pages count two.
+fn count(text: &str) -> u32 {
+    let length = |letter: char| if u32::from(letter) >= 0xF_0000 { 2 } else { 1 };
+    text.chars().map(length).fold(0, u32::saturating_add)
 }
 
 fn piece(coded: &str, plain: &mut String) {

@@ -258,9 +258,81 @@ rule EncodedScriptPage
         severity = "high"
     strings:
         // The mark, eight characters of length, and the end with a check sum.
-        $encoded = /#@~\^[A-Za-z0-9+\/]{4,6}={2}[\x09-\x7f]{10}/ ascii wide
+        $encoded = /#@~\^[A-Za-z0-9+\/]{4,6}={2}[\x09-\xff]{10}/ ascii wide
     condition:
         ServerPage and $encoded
+}
+
+rule KeptCodePage
+{
+    meta:
+        title = "Page that runs what the session holds"
+        description = "A page runs text that it keeps in the session: code that was sent or deciphered once, so that later requests look like any other."
+        author = "afterpatch"
+        reference = "NSA, Mitigating Web Shells (2020)"
+        false_positives = "None known"
+        attack = "T1505.003; T1027"
+        severity = "critical"
+        afterpatch_proves = "persistence"
+    strings:
+        $runs = /[^.A-Za-z0-9_](execut[e]|execut[e]global|eva[l])[ \t(]{1,10}(session|application)[ \t]{0,5}\([ \t]{0,5}["'a-z]/ nocase ascii wide
+        $keeps = /\b(sessio[n]|applicatio[n])[ \t]{0,5}\([^)]{1,60}\)[ \t]{0,5}=[ \t]{0,5}[a-z]/ nocase ascii wide
+    condition:
+        ServerPage and $runs and $keeps
+}
+
+rule RenamedEvaluatorPage
+{
+    meta:
+        title = "Page that calls its evaluator by another name"
+        description = "Script of the server's side gives the evaluator of its language another name or puts it into an object, which hides where code is run."
+        author = "afterpatch"
+        reference = "https://attack.mitre.org/techniques/T1027/"
+        false_positives = "None known"
+        attack = "T1505.003; T1027"
+        severity = "critical"
+        afterpatch_proves = "persistence"
+    strings:
+        $server_script = /<%@[^>]{0,200}languag[e][ \t]{0,10}=[ \t]{0,10}["']?(jscrip[t]|javascrip[t])|<script[^>]{0,100}(runa[t][^>]{0,100}(jscrip[t]|javascrip[t])|(jscrip[t]|javascrip[t])[^>]{0,100}runa[t])/ nocase ascii wide
+        $renamed = /[:=][ \t]{0,10}(this\.)?eva[l][ \t]{0,10}[;,}\r\n]/ ascii wide
+        $asked = /\bReques[t][ \t]{0,5}[.(\[]/ nocase ascii wide
+    condition:
+        ServerPage and all of them
+}
+
+rule OpaqueTextsPage
+{
+    meta:
+        title = "Page whose code lies in long texts in disguise"
+        description = "A page of script hands long rows of letters and digits to a method that decodes them, and holds next to nothing else: its code is to be seen by its own decoder only."
+        author = "afterpatch"
+        reference = "https://attack.mitre.org/techniques/T1027/"
+        false_positives = "Protected pages of very old applications"
+        attack = "T1505.003; T1027"
+        severity = "high"
+        afterpatch_proves = "persistence"
+    strings:
+        $handed = /\b[A-Za-z_]{1,40}[ \t]{0,5}\.[ \t]{0,5}(En|De)(co[d]e|cryp[t])[A-Za-z]{0,20}[ \t]{0,5}\([ \t]{0,5}"[A-Za-z0-9+\/=]{300}/ nocase ascii wide
+        $object = /CreateObjec[t][ \t]{0,5}\(/ nocase ascii wide
+    condition:
+        ServerPage and $object and #handed > 3
+}
+
+rule AccountListPage
+{
+    meta:
+        title = "Page that lists the accounts of the server"
+        description = "A page asks the server for its own accounts by WinNT and shows them: what an intruder looks up before guessing passwords."
+        author = "afterpatch"
+        reference = "https://attack.mitre.org/techniques/T1087/001/"
+        false_positives = "Administration pages of hosting companies"
+        attack = "T1505.003; T1087.001"
+        severity = "medium"
+    strings:
+        $accounts = /["']WinN[T]:\/\/(127\.0\.0\.1|localhost|\.)?["',\/]/ nocase ascii wide
+        $user = /\.Clas[s][ \t)]{0,5}(=|,)[ \t]{0,5}["']User["']|["']User["'][ \t]{0,5}={1,2}|Filter[ \t]{0,5}=[^\r\n]{0,20}["']User["']/ nocase ascii wide
+    condition:
+        ServerPage and all of them
 }
 
 rule PictureWithServerScript

@@ -11,7 +11,7 @@ use detect::pack::cases::{Case, of_pack};
 use detect::plan::{Binding, FileFields, Plan, RuleIndex};
 use detect::sigma::FieldId;
 use detect::sigma::correlation::{Correlator, NotedHit};
-use detect::yara::YaraFile;
+use detect::yara::{YaraFile, YaraHit};
 use formats::block::Block;
 use model::{Family, Origin, Reject, Row, Sink, Source, Utc, WindowsEvent};
 use report::hostile::ForTerminal;
@@ -296,17 +296,20 @@ impl<'a> Run<'a> {
             };
             let mut texts: Vec<(String, String)> = object.iter().map(|(name, of)| (name.clone(), value(of))).collect();
             texts.extend(read_as_page(&texts));
-            let fields = texts.iter().map(|(name, text)| (name.as_str(), Cow::Borrowed(text.as_bytes()))).collect();
+            let wrong = |why: String| format!("line {line} of its log: {why}");
             let mut fits = Vec::new();
-            let fields = FileFields { fields };
             match source {
-                "configuration" => self.plan.configuration(&fields, &mut |rule| fits.push(rule)),
-                "registry" => self.plan.registry(&fields, &mut |rule| fits.push(rule)),
+                "configuration" => self.plan.configuration(&fields_of(&texts), &mut |rule| fits.push(rule)),
+                "registry" => self.plan.registry(&fields_of(&texts), &mut |rule| fits.push(rule)),
                 _ => {
-                    self.plan.file(&fields, &mut |rule| fits.push(rule));
-                    self.yara(&fields, &mut fits).map_err(|why| format!("line {line} of its log: {why}"))?;
+                    let known = self.yara(&fields_of(&texts)).map_err(wrong)?;
+                    let own = Some(detect::yara::own_names(&known)).filter(|own| !own.is_empty());
+                    texts.extend(own.map(|own| ("yara".to_owned(), own)));
+                    self.plan.file(&fields_of(&texts), &mut |rule| fits.push(rule));
+                    fits.extend(known.iter().map(|hit| hit.rule));
                 }
             }
+            let fields = fields_of(&texts);
             self.record(line);
             let plan = self.plan;
             for rule in fits {
@@ -318,18 +321,23 @@ impl<'a> Run<'a> {
     }
 
     /// YARA rules see the bytes of a file: its `hex`, or its `content` as it is.
-    fn yara(&self, fields: &FileFields<'_>, fits: &mut Vec<RuleIndex>) -> Result<(), String> {
+    fn yara(&self, fields: &FileFields<'_>) -> Result<Vec<YaraHit>, String> {
         let bytes = match fields.field("hex") {
             Some(hex) => Cow::Owned(unhex(hex).ok_or("its `hex` is no row of hex digits")?),
             None => Cow::Borrowed(fields.field("content").unwrap_or_default()),
         };
         let path = String::from_utf8_lossy(fields.field("path").unwrap_or_default());
         let file = YaraFile { on_server: &path, in_evidence: "", bytes: &bytes };
-        match self.plan.yara(&file, &mut |hit| fits.push(hit.rule)) {
-            true => Ok(()),
+        let mut known = Vec::new();
+        match self.plan.yara(&file, &mut |hit| known.push(hit)) {
+            true => Ok(known),
             false => Err("YARA rules took too long on it".into()),
         }
     }
+}
+
+fn fields_of(texts: &[(String, String)]) -> FileFields<'_> {
+    FileFields { fields: texts.iter().map(|(name, text)| (name.as_str(), Cow::Borrowed(text.as_bytes()))).collect() }
 }
 
 /// Bytes written in hex. Look-alikes of what scanners search for are written so, that the file of cases is none itself.

@@ -24,7 +24,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 
 pub use cases::{first_record, records_hit};
-pub use open::{Opened, load, read_whole, refuse_unsigned, sorted_entries};
+pub use open::{Opened, built_in, load, read_whole, refuse_unsigned, sorted_entries};
 pub use place::Place;
 pub use yara::rule as yara_rule;
 

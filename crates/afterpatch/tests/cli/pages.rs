@@ -27,7 +27,7 @@ fn inspect_tells_pages_apart_by_what_they_do() {
         "line 2: ",
         "code 1 in disguise, run by execute in line 3",
         "rate = Request(told)",
-        "3 pages: 2 web shells by their code, 0 to look at; 1 other files passed over.",
+        "3 pages: 2 web shells, 0 to look at; 1 other files passed over.",
     ] {
         assert!(outcome.stdout.contains(words), "{words}: {}", outcome.stdout);
     }

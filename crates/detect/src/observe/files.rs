@@ -14,7 +14,7 @@ use super::observer::FileFacts;
 use super::sightings::Hit;
 use crate::pack::IndicatorKind;
 use crate::plan::{FileFields, Plan, RuleIndex};
-use crate::yara::{YaraFile, YaraHit};
+use crate::yara::{YaraFile, YaraHit, own_names};
 
 /// Bytes of a page or configuration file that rules look into.
 pub const CONTENT_BYTES_MAX: usize = 1 << 20;
@@ -205,18 +205,22 @@ pub(crate) fn match_file(
     let size = file.size.to_string();
     let head = String::from_utf8_lossy(file.head.get(..HEAD_BYTES).unwrap_or(file.head));
     let abilities = file.page.map(abilities).unwrap_or_default();
-    let fields = fields_of((path, name), place, file, (&size, &head, &abilities));
+    // YARA rules go first: what they know of a page counts for what is thought of its code.
+    let mut known = Vec::new();
+    let seen = YaraFile { on_server: path, in_evidence: &facts.path, bytes: file.bytes };
+    let all_tried = plan.yara(&seen, &mut |hit| known.push(hit));
+    let own = own_names(&known);
+    let fields = fields_of((path, name), place, file, (&size, &head, &abilities, &own));
     let mut rules = Vec::new();
     plan.file(&fields, &mut |rule| rules.push(rule));
     rules.extend(known_by(plan, path, name, file));
     for rule in rules {
         found(&FileHit { rule, fields: &fields, element: None, found: None, subject: path.as_bytes() });
     }
-    let seen = YaraFile { on_server: path, in_evidence: &facts.path, bytes: file.bytes };
-    plan.yara(&seen, &mut |hit| {
-        let (rule, subject) = (hit.rule, path.as_bytes());
-        found(&FileHit { rule, fields: &fields, element: None, found: Some(&hit), subject });
-    })
+    for hit in &known {
+        found(&FileHit { rule: hit.rule, fields: &fields, element: None, found: Some(hit), subject: path.as_bytes() });
+    }
+    all_tried
 }
 
 /// A file as rules see it.
@@ -224,7 +228,7 @@ fn fields_of<'f>(
     (path, name): (&'f str, &'f str),
     place: &'f Place,
     file: &FileContent<'f>,
-    (size, head, abilities): (&'f str, &'f str, &'f str),
+    (size, head, abilities, yara): (&'f str, &'f str, &'f str, &'f str),
 ) -> FileFields<'f> {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     let belongs_word = match place.belongs {
@@ -232,7 +236,7 @@ fn fields_of<'f>(
         Belongs::PathOnly => "path-only",
         Belongs::Unknown => "unknown",
     };
-    let all: [(&str, &[u8]); 16] = [
+    let all: [(&str, &[u8]); 17] = [
         ("path", path.as_bytes()),
         ("name", name.as_bytes()),
         ("extension", extension.as_bytes()),
@@ -249,6 +253,7 @@ fn fields_of<'f>(
         ("head", head.as_bytes()),
         ("does", file.page.map_or("", |page| page.judgement.word()).as_bytes()),
         ("abilities", abilities.as_bytes()),
+        ("yara", yara.as_bytes()),
     ];
     let said = all.into_iter().filter(|(_, value)| !value.is_empty());
     FileFields { fields: said.map(|(name, value)| (name, Cow::Borrowed(value))).collect() }

@@ -71,6 +71,8 @@ pub(crate) struct Yara {
     has_others: bool,
     /// By namespace and name.
     rules: BTreeMap<String, BTreeMap<String, RuleIndex>>,
+    /// Packs whose rules are ours, as their namespaces begin.
+    own_packs: Vec<String>,
 }
 
 /// A rule that fits a file.
@@ -78,6 +80,10 @@ pub(crate) struct Yara {
 pub struct YaraHit {
     /// The rule.
     pub rule: RuleIndex,
+    /// Its name as it is written.
+    pub name: String,
+    /// It is of a pack of ours, and not of a set of somebody else.
+    pub is_own: bool,
     /// Where the first of its strings stands; 0 where it fits by something else.
     pub offset: u64,
     /// Its strings that were found, with their places: `$a at 17: <%@ Page`. Empty where it fits by something else.
@@ -149,8 +155,15 @@ pub(crate) fn compile(packs: &[Pack], sets: &[YaraSet], first: RuleIndex) -> Com
         }
     }
     let programs = Some(programs).filter(|programs| programs.rules().next().is_some());
-    let yara = (!rules.is_empty()).then_some(Yara { scanner, programs, has_others: !sets.is_empty(), rules });
+    let own_packs = packs.iter().filter(|pack| !pack.imported).map(|pack| format!("{}/", pack.id)).collect();
+    let yara = (!rules.is_empty()).then_some(Yara { scanner, programs, has_others: !sets.is_empty(), rules, own_packs });
     Compiled { yara, facts, refused, accounts }
+}
+
+/// The names of those rules that are ours, as the field `yara` of rules over files holds them.
+#[must_use]
+pub fn own_names(hits: &[YaraHit]) -> String {
+    hits.iter().filter(|hit| hit.is_own).map(|hit| hit.name.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 impl Yara {
@@ -194,7 +207,9 @@ impl Yara {
             let text = String::from_utf8_lossy(&found.data).replace(|c: char| c.is_control() || c == '\u{fffd}', ".");
             format!("${name} at {}: {text}", found.offset)
         });
-        Some(YaraHit { rule: index, offset, matched: shown.collect::<Vec<_>>().join("; ") })
+        let is_own = self.own_packs.iter().any(|pack| rule.namespace.starts_with(pack.as_str()));
+        let (name, matched) = (rule.name.to_owned(), shown.collect::<Vec<_>>().join("; "));
+        Some(YaraHit { rule: index, name, is_own, offset, matched })
     }
 }
 
@@ -303,6 +318,7 @@ mod tests {
         let yara = compile(&[pack(false, &[("yara/a.yar", RULE)])], &[], RuleIndex(0)).yara.unwrap();
         let hit = hits(&yara, r"c:\x\a.aspx", b"..\x1b[2Jinert-marker\xff").remove(0);
         assert_eq!((hit.offset, hit.matched.as_str()), (6, "$a at 6: inert-marker"));
+        assert_eq!((hit.name.as_str(), hit.is_own), ("Inert", true));
     }
 
     #[test]
@@ -312,6 +328,7 @@ mod tests {
         for compiled in [imported, given] {
             let facts = &compiled.facts[0];
             assert_eq!((facts.proves, facts.level), (Proves::Context, Some(Level::High)));
+            assert!(!hits(&compiled.yara.unwrap(), r"c:\x\a.aspx", b"inert-marker")[0].is_own);
         }
     }
 

@@ -195,6 +195,7 @@ impl Follower {
 
     /// `value.name`
     pub(super) fn member(&mut self, value: &Value, name: &Name) -> Value {
+        self.asked_for(name);
         // Whatever a page calls it: what has a request is the page, its context or a handler's.
         let is_request = matches!(&**name, "request" | "_request");
         if is_request && value.as_object().is_none_or(|object| object.member(name).is_none()) {
@@ -360,9 +361,18 @@ impl Follower {
     /// `value[arguments]`
     pub(super) fn index(&mut self, value: &Value, arguments: &[Value]) -> Value {
         let first = arguments.first();
+        if let Some(Known::Text(text)) = first.map(|first| &first.known) {
+            self.asked_for(text);
+        }
         match &value.known {
             Known::Path(path) => {
                 let path = path.clone();
+                if path.ends_with("connectionstrings")
+                    && let Some(trail) = first.map(|first| self.settled(first)).and_then(|first| first.deep_trail())
+                {
+                    let class = Some(Rc::from(super::sinks::CONNECTION_STRING));
+                    return Value { class, ..Value::sent(Some(trail), Control::None) };
+                }
                 if let Some(value) = self.of_request(&path, arguments) {
                     return value;
                 }
@@ -421,6 +431,12 @@ impl Follower {
         let arguments: Vec<Value> = arguments.iter().map(|argument| self.settled(argument)).collect();
         self.at = at;
         let short = last_name(&class);
+        // `new Func<A, B>(function)` is the function.
+        if let [Value { known: Known::Function(_), .. }] = arguments.as_slice()
+            && !self.is_page_class(&short)
+        {
+            return arguments.into_iter().next().unwrap_or_default();
+        }
         let made = match self.made(&short, &arguments) {
             Some(made) => made,
             None if self.is_page_class(&short) => {
@@ -452,6 +468,13 @@ impl Follower {
                         list.borrow_mut().push(value);
                     } else if let Some(object) = made.as_object() {
                         object.absorb(value.deep_trail());
+                        // `new Dictionary<A, B> { { key, value } }`
+                        if let Known::List(pair) = &value.known
+                            && let [key, value] = pair.borrow().as_slice()
+                            && let Some(key) = key.as_text()
+                        {
+                            object.set(&key.to_ascii_lowercase(), value.clone());
+                        }
                     }
                 }
             }
@@ -499,6 +522,9 @@ impl Follower {
             (_, Some(first)) => first.control,
             _ => Control::None,
         };
+        if matches!(method, "asc" | "ascb" | "ascw" | "charcodeat") {
+            return Value { class: Some(Rc::from(super::expressions::LETTER)), ..Value::sent(trail, Control::Part) };
+        }
         let control = if matches!(method, "getfilename" | "getextension" | "getfilenamewithoutextension") {
             Control::Part
         } else {

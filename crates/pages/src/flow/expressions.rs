@@ -5,7 +5,7 @@ use std::rc::Rc;
 use model::page::Language;
 
 use super::Follower;
-use super::value::{Control, Known, Value, stronger};
+use super::value::{Control, Known, Strength, Value, stronger};
 use crate::code::tree::{Expression, Kind, Link, Name, Operator, StepValue};
 
 /// What an address of this machine is called whose port is sent.
@@ -14,6 +14,12 @@ pub(super) const LOCAL_ADDRESS: &str = "local address";
 pub(super) const DATABASE_COMMAND: &str = "database command";
 /// What a text is called that begins as a statement of SQL.
 pub(super) const STATEMENT: &str = "statement";
+/// What a statement is called whose table is sent.
+pub(super) const OVER_TABLE: &str = "statement over a table";
+/// What the code of a letter is called that was sent: deciphering computes with it.
+pub(super) const LETTER: &str = "letter";
+/// What a path in the site is called that ends as a page does.
+pub(super) const PAGE: &str = "page of the site";
 /// Longer texts are no statements.
 const STATEMENT_BYTES_MAX: usize = 4_096;
 /// Text that is built up here. Longer is not known any more.
@@ -21,19 +27,26 @@ pub(super) const TEXT_BYTES_MAX: usize = 4 << 20;
 
 impl Follower {
     pub(super) fn evaluate(&mut self, expression: &Expression) -> Value {
-        match &expression.kind {
-            _ if !self.spend(1) => Value::default(),
-            // What holds nothing needs no depth.
-            Kind::Text(text) => Value::known(Known::Text(text.clone())),
-            Kind::Number(number) => Value::number(*number),
-            Kind::Name(name) if self.state.get(name).is_some() => self.state.get(name).cloned().unwrap_or_default(),
-            _ if !self.enter() => Value::default(),
-            _ => {
-                let value = self.evaluate_inside(expression);
-                self.leave();
-                value
-            }
+        if !self.spend(1) {
+            return Value::default();
         }
+        // What holds nothing needs no depth.
+        match &expression.kind {
+            Kind::Text(text) => return Value::known(Known::Text(text.clone())),
+            Kind::Number(number) => return Value::number(*number),
+            Kind::Name(name) => {
+                if let Some(value) = self.state.get(name) {
+                    return value.clone();
+                }
+            }
+            _ => {}
+        }
+        if !self.enter() {
+            return Value::default();
+        }
+        let value = self.evaluate_inside(expression);
+        self.leave();
+        value
     }
 
     fn evaluate_inside(&mut self, expression: &Expression) -> Value {
@@ -62,7 +75,7 @@ impl Follower {
                 object
             }
             Kind::Operation(first, rest) => self.operation(first, rest),
-            Kind::Negation(of) => self.numeric(of, |number| -number),
+            Kind::Negation(of) => self.negation(of),
             Kind::Complement(of) => self.numeric(of, |number| f64::from(!whole(number))),
             Kind::Not(of) => {
                 let value = self.evaluate(of);
@@ -216,11 +229,16 @@ impl Follower {
                 let numbers = self.number_of(&left).zip(self.number_of(right));
                 let both_bools = matches!((&left.known, &right.known), (Known::Bool(_), Known::Bool(_)));
                 let known = numbers.and_then(|(left, right)| arithmetic(left, operator, right));
-                let trail = stronger(left.deep_trail(), right.deep_trail()).filter(|_| operator == Operator::Xor);
+                let is_letter = [&left, right].iter().any(|side| side.class.as_deref() == Some(LETTER));
+                let trail = stronger(left.deep_trail(), right.deep_trail());
+                let trail = trail.filter(|_| operator == Operator::Xor || is_letter);
                 match known {
                     Some(number) if both_bools => Value::bool(number != 0.0),
                     Some(number) => Value::number(number),
-                    None => Value::sent(trail, Control::Part),
+                    None => {
+                        let class = is_letter.then(|| Rc::from(LETTER));
+                        Value { class, ..Value::sent(trail, Control::Part) }
+                    }
                 }
             }
         }
@@ -236,7 +254,7 @@ impl Follower {
 
     /// Text joined, or numbers added.
     fn join(&mut self, left: &Value, operator: Operator, right: &Value) -> Value {
-        let (left, right) = (&self.settled(left), &self.settled(right));
+        let (left, right) = (&self.unless_empty(left), &self.unless_empty(right));
         let trail = stronger(left.deep_trail(), right.deep_trail());
         let control = joined_control(left, right);
         if operator == Operator::Add
@@ -253,6 +271,7 @@ impl Follower {
                 text.push_str(&right);
                 Known::Text(text.into())
             }
+            _ if matches!((&left.known, &right.known), (Known::WebFolder, Known::OwnPage)) => Known::OwnPage,
             _ if matches!(left.known, Known::WebFolder | Known::OwnPage) && trail.is_none() => Known::WebFolder,
             _ => Known::Nothing,
         };
@@ -264,7 +283,11 @@ impl Follower {
             side.class.as_deref() == Some(DATABASE_COMMAND)
                 || side.as_text().is_some_and(|text| text.len() < STATEMENT_BYTES_MAX && commands_database(&text))
         });
+        let names_table = left.class.as_deref() == Some(OVER_TABLE)
+            || (right.trail.as_ref().is_some_and(|trail| trail.source.strength == Strength::Sent)
+                && left.as_text().is_some_and(|left| asks_for_table(&left)));
         let class = match (is_command, is_local) {
+            _ if names_table => Some(Rc::from(OVER_TABLE)),
             (true, _) => Some(Rc::from(DATABASE_COMMAND)),
             (_, true) => Some(Rc::from(LOCAL_ADDRESS)),
             _ if left.class.as_deref() == Some(STATEMENT)
@@ -272,9 +295,40 @@ impl Follower {
             {
                 Some(Rc::from(STATEMENT))
             }
+            _ if !matches!(known, Known::Text(_))
+                && right.as_text().is_some_and(|text| super::sinks::is_executable(&text)) =>
+            {
+                Some(Rc::from(PAGE))
+            }
             _ => None,
         };
         Value { known, trail, control, class }
+    }
+
+    /// A name of a script that nothing is given to is empty, unless another file may have given it something.
+    fn unless_empty(&self, value: &Value) -> Value {
+        const OWN_NAMES: &[&str] = &["request", "response", "server", "session", "application", "err", "objectcontext"];
+        if let Known::Path(name) = &value.known
+            && self.is_whole
+            && self.language == Language::VbScript
+            && !name.contains('.')
+            && !OWN_NAMES.contains(&&**name)
+            && !name.starts_with("vb")
+        {
+            return Value::known(Known::Null);
+        }
+        self.settled(value)
+    }
+
+    /// An empty text counts for nothing in JScript: `!-""` is true.
+    fn negation(&mut self, of: &Expression) -> Value {
+        let value = self.evaluate(of);
+        let is_empty = matches!(&value.known, Known::Text(text) if text.is_empty());
+        match value.as_code() {
+            Some(number) => Value::number(-number),
+            None if is_empty && self.language == Language::JScript => Value::number(0.0),
+            None => Value::default(),
+        }
     }
 
     fn numeric(&mut self, of: &Expression, with: impl Fn(f64) -> f64) -> Value {
@@ -295,10 +349,19 @@ impl Follower {
                 let number = value.as_code();
                 let number =
                     number.map(|number| if &**class == "byte" { number.trunc().rem_euclid(256.0) } else { number });
-                number.map_or_else(Value::default, |number| Value::number(number.trunc()))
+                // A letter of what was sent remains one, as deciphering needs.
+                number.map_or_else(
+                    || Value { known: Known::Nothing, class: None, ..value.clone() },
+                    |number| Value::number(number.trunc()),
+                )
             }
             "string" | "object" | "dynamic" | "string[]" | "object[]" | "byte[]" | "char[]" => value,
-            _ if matches!(value.known, Known::Nothing | Known::Null) && value.trail.is_none() => self.of_class(class),
+            _ if matches!(value.known, Known::Nothing | Known::Null)
+                && value.trail.is_none()
+                && value.class.is_none() =>
+            {
+                self.of_class(class)
+            }
             _ => Value { class: value.class.clone().or_else(|| Some(super::value::last_name(class))), ..value },
         }
     }
@@ -392,6 +455,14 @@ fn begins_statement(text: &str) -> bool {
     let begins =
         |words: &str| text.trim_start().get(..words.len()).is_some_and(|head| head.eq_ignore_ascii_case(words));
     ["select ", "update ", "delete ", "insert into "].iter().any(|words| begins(words)) && !begins("select case")
+}
+
+/// `select * from `: what follows is a table.
+fn asks_for_table(text: &str) -> bool {
+    let text = text.trim_end_matches(['[', ' ', '.']);
+    let text = text.strip_suffix("dbo").map_or(text, |before| before.trim_end_matches(['[', ' ']));
+    let end = text.char_indices().rev().nth(4).and_then(|(at, _)| text.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(" from"))
 }
 
 /// Procedures by which Microsoft's SQL Server starts programs.

@@ -25,12 +25,14 @@ use state::State;
 use value::{Strength, Trail, Value};
 
 use crate::code::token::At;
-use crate::code::tree::{Function, Name, Program};
+use crate::code::tree::{Function, Name, Program, Statement, StatementKind};
 use crate::code::{self};
 use crate::markup::{Markup, Piece, PieceKind};
 
 /// Steps of the program that are followed, and bytes of text in units of 1,024 that are made. A quarter of a second or so.
 const STEPS_MAX: u64 = 1_000_000;
+/// Steps that are left once a page is known to run what it is sent: more of its ways are told, and nothing is decided.
+const STEPS_ONCE_KNOWN: u64 = 150_000;
 /// Steps for what stands behind where the budget was spent.
 const STEPS_BEHIND: u64 = 50_000;
 /// Ways that are told of one page.
@@ -87,6 +89,28 @@ pub(crate) enum Fact {
     /// Reads what passes on the network.
     SniffsRaw,
     Listens,
+    /// Sends mail to whom it is told.
+    Mails,
+    /// Hands out what another machine answered.
+    Relays,
+    /// Runs statements and takes what comes of them.
+    ReadsRows,
+    /// Writes its own text to other pages.
+    CopiesItself,
+    WalksRegistry,
+    /// Asks for keys of the registry that are sent.
+    AsksRegistry,
+    /// Makes accounts of the server, or sets their passwords.
+    MakesAccounts,
+    ListsAccounts,
+    /// Reads passwords that IIS keeps.
+    ReadsPasswords,
+    /// Shows connection strings whose names are sent.
+    ShowsSecrets,
+    /// Writes what is sent to the settings of the site.
+    ChangesSettings,
+    /// Calls functions of Windows that it does not declare.
+    CallsByName,
 }
 
 /// What was noticed beside the ways.
@@ -101,6 +125,7 @@ pub(crate) struct Facts {
     pub declared: BTreeSet<String>,
     /// Values that a page carries were decoded to code and run.
     pub disguised: bool,
+    pub is_net: bool,
 }
 
 /// A page that was followed.
@@ -123,6 +148,8 @@ pub(crate) struct Follower {
     controls: HashMap<Name, Name>,
     with: Vec<Value>,
     returned: Vec<Option<Value>>,
+    /// What functions would give back by ways that they do not go, as far as is known.
+    unreached: Vec<Option<Value>>,
     by_reference: Vec<Option<Value>>,
     /// Functions without a name that were met, and may be called by events.
     nested: Vec<Rc<Function>>,
@@ -135,8 +162,12 @@ pub(crate) struct Follower {
     results: HashMap<(At, u64), (Value, u32)>,
     language: Language,
     is_service: bool,
+    /// No other file is read into the page.
+    is_whole: bool,
     at: At,
     steps: u64,
+    /// The page runs what it is sent.
+    is_known: bool,
     /// The budget is spent: loops and calls are passed over.
     hurries: bool,
     /// Expressions and statements inside each other that are being run.
@@ -186,6 +217,7 @@ impl Follower {
             controls: markup.controls.iter().cloned().collect(),
             with: Vec::new(),
             returned: Vec::new(),
+            unreached: Vec::new(),
             by_reference: Vec::new(),
             nested: Vec::new(),
             called: HashSet::new(),
@@ -195,8 +227,10 @@ impl Follower {
             results: HashMap::new(),
             language: Language::CSharp,
             is_service: markup.is_service,
+            is_whole: markup.includes.is_empty(),
             at: At::default(),
             steps: STEPS_MAX,
+            is_known: false,
             hurries: false,
             depth: 0,
             unknown_loops: 0,
@@ -205,7 +239,7 @@ impl Follower {
             texts: vec![text.to_owned()],
             flows: Vec::new(),
             layers: Vec::new(),
-            facts: Facts::default(),
+            facts: Facts { is_net: markup.is_net, ..Facts::default() },
             cut_off: BTreeSet::new(),
         }
     }
@@ -213,7 +247,9 @@ impl Follower {
     /// Takes a unit of the budget. `false`: there is none left.
     fn spend(&mut self, steps: u64) -> bool {
         if self.steps < steps {
-            self.cut_off("its code does more than is followed");
+            if !self.is_known {
+                self.cut_off("its code does more than is followed");
+            }
             // What stands behind is still glanced at.
             self.steps = if self.hurries { 0 } else { STEPS_BEHIND };
             let goes_on = !self.hurries;
@@ -261,6 +297,11 @@ impl Follower {
             // What one request keeps in the session, the next one uses.
             if round == 0 || self.state.keeps_sent() {
                 self.run(&statements);
+            } else if self.facts.is_net && before.0 > 0 {
+                // What stands between the markup is run after the events, and sees what they set.
+                let shown: Vec<Statement> =
+                    statements.iter().filter(|statement| !declares(statement)).cloned().collect();
+                self.run(&shown);
             }
             self.entries();
             if before == (self.state.sent_globals(), self.flows.len()) {
@@ -270,7 +311,7 @@ impl Follower {
     }
 
     /// Takes in what a program declares, and hands back what it does.
-    fn take_in(&mut self, program: Program) -> Vec<crate::code::tree::Statement> {
+    fn take_in(&mut self, program: Program) -> Vec<Statement> {
         for function in program.functions {
             if let Some(native) = &function.native {
                 self.facts.declared.insert(native.to_string());
@@ -358,7 +399,7 @@ impl Follower {
         let pieces = [Piece { kind: PieceKind::Shown, text, line: 1, language: self.language }];
         let parsed = code::parse(self.language, &pieces, 0);
         match parsed.program.statements.as_slice() {
-            [crate::code::tree::Statement { kind: crate::code::tree::StatementKind::Show(expression), .. }]
+            [Statement { kind: StatementKind::Show(expression), .. }]
                 if parsed.skipped == 0 =>
             {
                 let expression = expression.clone();
@@ -368,23 +409,25 @@ impl Follower {
         }
     }
 
-    /// The class of the framework that a class of the page derives from; any other is itself.
-    fn framework_class(&self, class: &str) -> Name {
-        self.bases.get(class).cloned().unwrap_or_else(|| Rc::from(class))
-    }
-
     /// Runs the code that a style sheet carries, as if it were called.
     fn run_style_sheet(&mut self, text: &str, by: &str) {
         let markup = crate::markup::read(text, "xsl");
         for piece in &markup.pieces {
             self.run_layer(piece.text, by, piece.language);
+            // What the transformation calls, it calls by itself.
+            let program = code::parse(piece.language, std::slice::from_ref(piece), 0).program;
+            for function in program.functions.iter().filter_map(|function| function.name.as_deref()) {
+                if let Some(function) = self.function(function, 0) {
+                    self.call(&function, Vec::new());
+                }
+            }
         }
     }
 
     fn run_layer(&mut self, text: &str, by: &str, language: Language) {
         let at = self.at;
         let Some(layer) = self.add_layer(text, by, at) else { return };
-        self.facts.disguised = true;
+        self.carried(by);
         let before = std::mem::replace(&mut self.language, language);
         let pieces = [Piece { kind: PieceKind::Code, text, line: 1, language }];
         let parsed = code::parse(language, &pieces, layer);
@@ -410,6 +453,20 @@ impl Follower {
         Some(number)
     }
 
+    /// Text of the page itself is run.
+    fn carried(&mut self, by: &str) {
+        if !self.facts.disguised && self.flows.len() < FLOWS_MAX {
+            let flow = Flow {
+                ability: Ability::Carried,
+                source: "text of the page".to_owned(),
+                sink: by.to_owned(),
+                steps: Vec::new(),
+            };
+            self.flows.push((flow, vec![self.at]));
+        }
+        self.facts.disguised = true;
+    }
+
     /// What was sent does something here.
     fn flow(&mut self, ability: Ability, trail: &Rc<Trail>, sink: &sinks::Named<'_>) {
         if trail.source.strength == Strength::Stored {
@@ -420,6 +477,10 @@ impl Follower {
             self.flows.iter().any(|(flow, _)| flow.ability == ability && flow.sink == sink && flow.source == source);
         if is_told || self.flows.len() >= FLOWS_MAX {
             return;
+        }
+        if matches!(ability, Ability::Evaluate | Ability::Process) && !self.is_known {
+            self.is_known = true;
+            self.steps = self.steps.min(STEPS_ONCE_KNOWN);
         }
         let mut places = trail.places();
         if places.last().is_none_or(|last| !last.is_on_line_of(self.at)) {
@@ -447,6 +508,17 @@ impl Follower {
             .collect();
         flows.sort_by_key(|flow| flow.ability);
         Followed { flows, layers: self.layers, facts: self.facts, cut_off: self.cut_off.into_iter().collect() }
+    }
+}
+
+/// Fields of a page, with what they begin with.
+fn declares(statement: &Statement) -> bool {
+    match &statement.kind {
+        StatementKind::Declare(..) => true,
+        StatementKind::Block(block) => {
+            block.iter().all(|statement| matches!(statement.kind, StatementKind::Declare(..)))
+        }
+        _ => false,
     }
 }
 

@@ -59,6 +59,9 @@ impl Follower {
                 | "gettypefromclsid"
                 | "bindtomoniker",
             ) => {
+                if let Some(directory) = first.and_then(|first| self.directory(first)) {
+                    return Some(directory);
+                }
                 let text = first.and_then(Value::as_text);
                 Some(text.map_or_else(
                     || Value::sent(first.and_then(Value::deep_trail), Control::Part),
@@ -111,6 +114,7 @@ impl Follower {
                     |text| com_object(&com_class(&text)),
                 ))
             }
+            "directoryentry" => self.directory(first?),
             // An address is what it is made of.
             "uri" => first.cloned(),
             "function" => self.sink("", "function", None, arguments),
@@ -209,6 +213,12 @@ impl Follower {
                     if let Some(found) = object.member(&key) {
                         return found;
                     }
+                    // Under keys that are not known, what was sent was put into it.
+                    if &*class == "scripting.dictionary"
+                        && let Some(trail) = value.deep_trail()
+                    {
+                        return Value::sent(Some(trail), Control::Whole);
+                    }
                 }
                 _ => {}
             }
@@ -304,9 +314,11 @@ fn mapped(path: Option<&Value>) -> Value {
         };
     }
     match &path.known {
-        Known::Path(_) | Known::Nothing if path.trail.is_none() => Value::known(Known::WebFolder),
+        Known::Path(_) | Known::Nothing if path.trail.is_none() => {
+            Value { known: Known::WebFolder, class: path.class.clone(), ..Value::default() }
+        }
         Known::WebFolder | Known::OwnPage => path.clone(),
-        _ => Value::sent(path.trail.clone(), path.control.min(Control::Web)),
+        _ => Value { class: path.class.clone(), ..Value::sent(path.trail.clone(), path.control.min(Control::Web)) },
     }
 }
 

@@ -63,8 +63,10 @@ impl Follower {
 
     fn step(&mut self, statement: &Statement) -> Ended {
         match &statement.kind {
-            StatementKind::Do(expression) | StatementKind::Show(expression) => {
-                self.evaluate(expression);
+            StatementKind::Do(expression) => _ = self.evaluate(expression),
+            StatementKind::Show(expression) => {
+                let shown = self.evaluate(expression);
+                self.hands_out(&shown);
             }
             StatementKind::Declare(name, class, value) => self.declare(name, class.as_ref(), value.as_ref()),
             StatementKind::If(arms, otherwise) => return self.branch(arms, otherwise),
@@ -151,9 +153,16 @@ impl Follower {
         if !self.glanced.insert(first.at) {
             return;
         }
+        let returned = self.returned.last().cloned();
         self.state.begin_branch();
         self.run(block);
         let outcome = self.state.end_branch();
+        if let (Some(before), Some(last)) = (returned, self.returned.last_mut()) {
+            let unreached = std::mem::replace(last, before);
+            if let Some(slot) = self.unreached.last_mut().filter(|slot| slot.is_none()) {
+                *slot = unreached;
+            }
+        }
         // What it sends is not forgotten: what is known of a page's state may be wrong.
         let sent: super::state::Outcome = outcome.into_iter().filter(|(_, value)| value.trail.is_some()).collect();
         self.state.join(vec![sent], true);
@@ -442,10 +451,15 @@ impl Follower {
         let at = self.at;
         self.state.enter_function();
         self.returned.push(None);
+        self.unreached.push(None);
         for (number, parameter) in function.parameters.iter().enumerate() {
             let value = arguments.get(number).cloned();
-            let value = value
-                .unwrap_or_else(|| parameter.class.as_ref().map_or_else(Value::default, |class| self.of_class(class)));
+            let value = value.unwrap_or_else(|| match &parameter.class {
+                Some(class) => self.of_class(class),
+                // What is not handed over to a script is undefined.
+                None if self.language == Language::JScript => Value::known(Known::Null),
+                None => Value::default(),
+            });
             self.state.declare(&parameter.name, self.along(value));
         }
         // Basic gives back what stands in the variable of the function's name.
@@ -462,7 +476,13 @@ impl Follower {
             function.parameters.iter().map(|parameter| self.state.get(&parameter.name).cloned()).collect();
         self.state.leave_function();
         self.at = at;
-        let result = returned.or(named).unwrap_or_default();
+        let unreached = self.unreached.pop().flatten();
+        let result = match (returned.or(named), unreached) {
+            // What is called is what it is; of anything else it matters whether it may have been sent.
+            (Some(result @ Value { known: Known::Path(_) | Known::Function(_), .. }), _) | (Some(result), None) => result,
+            (Some(result), Some(unreached)) => result.or(&unreached),
+            (None, unreached) => unreached.unwrap_or_default(),
+        };
         if arguments_are_unknown {
             let runs = self.results.get(&given).map_or(0, |(_, runs)| *runs);
             self.results.insert(given, (result.clone(), runs + 1));

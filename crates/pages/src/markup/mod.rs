@@ -124,6 +124,13 @@ impl<'t> Reader<'t> {
             let rest = self.rest();
             if rest.starts_with("<%") {
                 self.server_block();
+            } else if self.found.is_net && rest.starts_with("< %@") && self.found.pieces.is_empty() {
+                // Boards that pages are copied from tear the first mark apart.
+                self.next += 2;
+                let end = self.rest().find("%>").unwrap_or(self.rest().len());
+                let directive = self.rest().get(2..end).unwrap_or_default();
+                self.directive(directive);
+                self.next += end;
             } else if rest.starts_with("<!--") {
                 self.include();
                 self.next += 4;
@@ -343,6 +350,10 @@ fn looks_like_braces<'t>(is_net: bool, pieces: impl Iterator<Item = &'t str>) ->
         braces += usize::from(piece.contains("==") || piece.contains("&&") || piece.contains("//")) * 2;
         let lower = piece.to_ascii_lowercase();
         declares |= lower.contains("var ") || (lower.contains("function") && lower.contains('{'));
+        // What only script with braces has, however short it is.
+        let is_script = lower.contains("new activexobject") || lower.contains("new enumerator");
+        declares |= is_script;
+        braces += usize::from(is_script);
         for word in
             ["end if", "end sub", "end function", " then", "dim ", "set ", "next\n", "loop\n", "wend", "<>", "on error"]
         {

@@ -46,7 +46,8 @@ impl<'t> Lexer<'t> {
     fn token(&mut self, letter: char) -> Option<Token> {
         let rest = self.rest();
         // Script engines pass over the marks of a comment of HTML, up to the end of the line.
-        if rest.starts_with("<!--") || rest.starts_with("-->") {
+        // `//` divides nothing by nothing: who writes it means a comment.
+        if rest.starts_with("<!--") || rest.starts_with("-->") || rest.starts_with("//") {
             return self.comment();
         }
         match letter {

@@ -45,6 +45,16 @@ pub(super) fn call(class: &str, method: &str, arguments: &[Value]) -> Option<Val
                     .replace("&amp;", "&"),
             ))
         }
+        ("encoding", "getencoding") => {
+            let page = first.as_text()?;
+            let class = match page.to_ascii_lowercase().as_str() {
+                "65001" | "utf-8" | "utf8" => "utf8encoding",
+                "1200" | "utf-16" | "unicode" => "unicodeencoding",
+                "1201" => "bigendianunicode",
+                _ => "latin1",
+            };
+            Some(Value { class: Some(class.into()), ..Value::default() })
+        }
         ("convert", "tobase64string") => Some(Value::default()),
         _ => None,
     }

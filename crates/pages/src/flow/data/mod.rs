@@ -37,6 +37,33 @@ pub(super) fn static_member(class: &str, name: &str) -> Option<Value> {
     }
 }
 
+/// Functions of which decoders call one for each letter, and which do nothing but compute.
+pub(super) fn only_computes(method: &str) -> bool {
+    matches!(
+        method,
+        "chr"
+            | "chrw"
+            | "chrb"
+            | "asc"
+            | "ascw"
+            | "ascb"
+            | "mid"
+            | "midb"
+            | "left"
+            | "right"
+            | "len"
+            | "lenb"
+            | "instr"
+            | "cint"
+            | "clng"
+            | "ubound"
+            | "split"
+            | "replace"
+            | "strreverse"
+            | "isnumeric"
+    )
+}
+
 /// A function that is called by its name. `None`: it is none that only computes, or its arguments are not known.
 pub(super) fn call(follower: &mut Follower, class: &str, method: &str, arguments: &[Value]) -> Option<Value> {
     let counted = if takes_letters(method) { 0 } else { arguments.len() };
@@ -49,6 +76,12 @@ pub(super) fn call(follower: &mut Follower, class: &str, method: &str, arguments
         })
         .sum();
     follower.spend(cost_of_bytes(bytes));
+    // A part of the name of the page's own file still stands for it.
+    if let Some(Value { known: Known::OwnPage, .. }) = arguments.first()
+        && matches!(method, "mid" | "right" | "lcase" | "ucase" | "trim" | "replace" | "cstr")
+    {
+        return arguments.first().cloned();
+    }
     let known = coding::call(class, method, arguments).or_else(|| text::call(class, method, arguments));
     follower.spend(letters_taken_apart() / 64);
     let known = known?;

@@ -49,7 +49,8 @@ fn letter_call(class: &str, method: &str, first: &Value, arguments: &[Value]) ->
     let number = |at: usize| arguments.get(at).and_then(Value::as_number);
     let length = |at: usize| number(at).map(size);
     match method {
-        "chr" | "chrw" | "chrb" | "tochar" => {
+        // `char(65)` is how JScript.NET casts.
+        "chr" | "chrw" | "chrb" | "tochar" | "char" => {
             let number = if method == "tochar" { None } else { first.as_number() };
             number.or_else(|| first.as_code()).map(|code| Value::text(letter(code)))
         }
@@ -79,7 +80,7 @@ fn letter_call(class: &str, method: &str, first: &Value, arguments: &[Value]) ->
             Known::Bytes(bytes) => Some(Value::number(bytes.len() as f64 - 1.0)),
             _ => None,
         },
-        "isnumeric" => {
+        "isnumeric" | "isfinite" => {
             Some(Value::bool(first.as_number().is_some() && text().is_none_or(|text| !text.trim().is_empty())))
         }
         "lbound" => Some(Value::number(0.0)),
