@@ -114,7 +114,7 @@ fn read(inventory: &Inventory, input: &Input) -> Read {
     let opened = inventory.open(input)?;
     let mut stream = opened.stream;
     let mut bytes = Vec::new();
-    let failed = |error: std::io::Error| Outcome::Unreadable(error.kind().to_string());
+    let failed = |error: std::io::Error| evidence::outcome_of(&error);
     (&mut stream).take(pages::PAGE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     let name = opened.inside.as_deref().unwrap_or(&input.place.on_server);
     let head = bytes.get(..kind::HEAD_BYTES).unwrap_or(&bytes);
@@ -125,7 +125,8 @@ fn read(inventory: &Inventory, input: &Input) -> Read {
 
 fn words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Unreadable(why) => why.clone(),
+        Outcome::Unreadable(why) | Outcome::LimitReached(why) => why.clone(),
+        Outcome::Encrypted(how) => format!("encrypted: {how}"),
         other => format!("{other:?}").to_lowercase(),
     }
 }

@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 
 use model::server_name;
+use serde::{Deserialize, Serialize};
 
 /// The path of a file, taken apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Leading folders of the evidence path that name the host and the collection: files of one host share it.
     pub host: String,

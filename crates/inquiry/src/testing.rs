@@ -148,6 +148,7 @@ pub(crate) fn file(path: &str) -> FileRecord {
         reasons: Vec::new(),
         clock_shift_secs: 0,
         outcome: Outcome::Complete,
+        notes: Vec::new(),
     }
 }
 

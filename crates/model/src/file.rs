@@ -1,6 +1,6 @@
 //! What a file of the evidence is, and the line of the manifest that accounts for it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Utc;
 
@@ -44,12 +44,12 @@ pub enum Kind {
     FileList,
     /// Present and hashed, not read further: its name can still tell.
     Other,
-    /// An archive or image that this version does not look into.
+    /// An archive, whose members are inputs of their own, or an image, which is not looked into.
     Container,
 }
 
 /// How reading of a file ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// To its end.
@@ -60,6 +60,10 @@ pub enum Outcome {
     Vanished,
     /// A link, device, pipe or socket, never followed.
     NotRegular,
+    /// It cannot be read without a password or key: which scheme, and what to do.
+    Encrypted(String),
+    /// A budget ended its reading, or kept it from being read at all: which.
+    LimitReached(String),
     /// The run was interrupted before its end.
     Interrupted,
 }
@@ -99,6 +103,8 @@ pub struct FileRecord {
     pub clock_shift_secs: i64,
     /// How reading ended.
     pub outcome: Outcome,
+    /// What is odd about it and did not keep it from being read: a name that stands twice in its archive, and the like.
+    pub notes: Vec<String>,
 }
 
 /// One reason for rejects in one file.

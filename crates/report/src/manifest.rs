@@ -71,6 +71,8 @@ struct Line<'a> {
     outcome: &'a Outcome,
     clock_shift_secs: i64,
     reasons: &'a [RejectCount],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
     previous: &'a str,
 }
 
@@ -136,6 +138,7 @@ fn line(file: &FileRecord, previous: &str) -> String {
         outcome: &file.outcome,
         clock_shift_secs: file.clock_shift_secs,
         reasons: &file.reasons,
+        notes: &file.notes,
         previous,
     })
 }

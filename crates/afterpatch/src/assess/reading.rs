@@ -2,13 +2,14 @@
 //! made of it is a matter of the [`Pass`].
 
 use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use detect::observe::{CONTENT_BYTES_MAX, FileContent, FileFacts, FileTally, HEAD_BYTES, Merge};
 use detect::pack::IndicatorKind;
 use detect::plan::Plan;
-use evidence::{Hashes, Input, Inventory, OlderHashes, Stream, kind, place};
+use evidence::{Hashes, Input, Inventory, OlderHashes, Opened, Stream, Unit, kind, outcome_of, place};
 use formats::block::{Block, Lines};
 use formats::registry::Contents;
 use formats::text::encoding::{Encoding, decode_utf16};
@@ -60,6 +61,15 @@ impl<P: Pass> Drop for Ending<'_, P> {
     }
 }
 
+/// Ends the files of a sequence that it did not come to: who writes in the order of files waits for each.
+struct EndingRest<'a, P: Pass>(&'a P, &'a [usize]);
+
+impl<P: Pass> Drop for EndingRest<'_, P> {
+    fn drop(&mut self) {
+        self.1.iter().for_each(|index| self.0.end(number(*index)));
+    }
+}
+
 /// Reads all inputs. What is handed back is in their order.
 pub fn read_all<P: Pass>(inventory: &Inventory, pass: &P, threads: usize, console: &Console) -> Vec<Read> {
     let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, number: u64| {
@@ -75,8 +85,12 @@ pub fn read_all<P: Pass>(inventory: &Inventory, pass: &P, threads: usize, consol
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| progress::watch(console, &pool, total, count, &done));
-        for index in pool.run(threads, count, &|index| reading.read(index)) {
-            reading.lose(index);
+        let units = inventory.units();
+        let unit = |number: usize| units.get(number);
+        for lost in
+            pool.run(threads, units.len(), &|number| unit(number).into_iter().for_each(|unit| reading.read(unit)))
+        {
+            unit(lost).into_iter().for_each(|unit| reading.lose(unit));
         }
         done.store(true, Ordering::Release);
         watcher.thread().unpark();
@@ -115,27 +129,60 @@ struct Result<T> {
 }
 
 impl<P: Pass> Reading<'_, P> {
-    /// Reads input number `index`.
-    fn read(&self, index: usize) {
-        let file = number(index);
-        let _ending = Ending(self.pass, file);
-        self.wait_for_room(file);
-        let Some(input) = self.inventory.inputs.get(index) else { return };
-        let accounted = match self.inventory.open(input) {
-            Ok(opened) => self.read_opened(index, input, opened.stream, opened.inside.as_deref()),
-            Err(outcome) => (self.unread(input, outcome), None),
-        };
-        if let Some(slot) = self.records.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
-            *slot = Some(accounted);
+    /// Reads one input, or those of an archive that only has a front, one behind the other.
+    fn read(&self, unit: &Unit) {
+        match unit {
+            Unit::One(index) => {
+                let open = || self.inventory.inputs.get(*index).map(|input| self.inventory.open(input));
+                self.read_one(*index, open);
+            }
+            Unit::Sequence(indexes) => {
+                let mut rest = EndingRest(self.pass, indexes);
+                self.inventory.open_sequence(indexes, &mut |index, opened| {
+                    rest.1 = rest.1.split_first().map_or(&[], |(_, rest)| rest);
+                    // A fault costs its file, and not those behind it.
+                    let read = || self.read_one(index, || Some(opened));
+                    if catch_unwind(AssertUnwindSafe(read)).is_err() {
+                        self.lose(&Unit::One(index));
+                    }
+                    !self.pool.is_interrupted()
+                });
+            }
         }
     }
 
-    /// Accounts for input number `index`, whose reading ended in a fault.
-    fn lose(&self, index: usize) {
-        let Some(input) = self.inventory.inputs.get(index) else { return };
-        let lost = (self.unread(input, Outcome::Unreadable("lost to a fault of the reader".into())), None);
+    /// Reads input number `index`.
+    fn read_one<'o>(&self, index: usize, open: impl FnOnce() -> Option<std::result::Result<Opened<'o>, Outcome>>) {
+        let file = number(index);
+        let _ending = Ending(self.pass, file);
+        self.wait_for_room(file);
+        let (Some(input), Some(opened)) = (self.inventory.inputs.get(index), open()) else { return };
+        let mut accounted = match opened {
+            Ok(opened) => self.read_opened(index, input, opened.stream, opened.inside.as_deref()),
+            Err(outcome) => (self.unread(input, outcome), None),
+        };
+        accounted.0.record.notes.clone_from(&input.notes);
+        self.account(index, accounted);
+    }
+
+    /// Accounts for the inputs of a unit whose reading ended in a fault, as far as they have not been read before it.
+    fn lose(&self, unit: &Unit) {
+        let indexes = match unit {
+            Unit::One(index) => std::slice::from_ref(index),
+            Unit::Sequence(indexes) => indexes,
+        };
+        for index in indexes {
+            let Some(input) = self.inventory.inputs.get(*index) else { continue };
+            let mut lost = self.unread(input, Outcome::Unreadable("lost to a fault of the reader".into()));
+            lost.record.notes.clone_from(&input.notes);
+            // What was read before the fault stays as it is.
+            self.account(*index, (lost, None));
+        }
+    }
+
+    fn account(&self, index: usize, accounted: Read) {
         if let Some(slot) = self.records.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
-            *slot = Some(lost);
+            slot.get_or_insert(accounted);
         }
     }
 
@@ -150,12 +197,15 @@ impl<P: Pass> Reading<'_, P> {
         Accounted { record, host: input.place.host.clone(), decoded: false }
     }
 
-    fn read_opened(&self, index: usize, input: &Input, mut stream: Stream, inside: Option<&str>) -> Read {
+    fn read_opened(&self, index: usize, input: &Input, mut stream: Stream<'_>, inside: Option<&str>) -> Read {
         let path = inside.map_or_else(|| input.path.clone(), |name| format!("{}!{name}", input.path));
         // The name inside a gzip file stands where the gzip file stands.
         let place = match inside {
             Some(name) => place::place(
-                &input.path.rsplit_once('/').map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}")),
+                &input
+                    .path
+                    .rsplit_once(['/', '!'])
+                    .map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}")),
             ),
             None => input.place.clone(),
         };
@@ -178,12 +228,12 @@ impl<P: Pass> Reading<'_, P> {
                 self.read_blocks(stream, &head, encoding, parser, &facts)
             }
             None => {
-                let size = if inside.is_some() { 0 } else { input.size };
+                let size = if inside.is_some() || input.is_member() { 0 } else { input.size };
                 self.read_content(stream, (head, encoding), (kind, size), &facts)
             }
         };
         if let Err(error) = opening {
-            result.problem = Some(Outcome::Unreadable(error.kind().to_string()));
+            result.problem = Some(outcome_of(&error));
         }
         let tally = P::tally(&mut result.told);
         let clock_shift_secs = tally.finish();
@@ -204,7 +254,7 @@ impl<P: Pass> Reading<'_, P> {
 
     fn read_blocks(
         &self,
-        mut stream: Stream,
+        mut stream: Stream<'_>,
         head: &[u8],
         encoding: Encoding,
         mut parser: Parser,
@@ -229,7 +279,7 @@ impl<P: Pass> Reading<'_, P> {
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    problem = Some(Outcome::Unreadable(error.kind().to_string()));
+                    problem = Some(outcome_of(&error));
                     break;
                 }
             }
@@ -245,7 +295,7 @@ impl<P: Pass> Reading<'_, P> {
     /// Files that are no logs: their beginning is looked at, a hive whole, and all of them is hashed.
     fn read_content(
         &self,
-        mut stream: Stream,
+        mut stream: Stream<'_>,
         (mut content, encoding): (Vec<u8>, Encoding),
         (kind, size): (Kind, u64),
         facts: &FileFacts,
@@ -312,7 +362,7 @@ impl<P: Pass> Reading<'_, P> {
         let values = if is_hive { parts.elements.len() as u64 } else { 0 };
         let lines = Lines { rejected, events: values, ..Lines::default() };
         let problem = match outcome {
-            Err(error) => Some(Outcome::Unreadable(error.kind().to_string())),
+            Err(error) => Some(outcome_of(&error)),
             Ok(()) => interrupted.then_some(Outcome::Interrupted),
         };
         (Result { told, lines, is_text: false, problem }, hashes)
@@ -354,6 +404,7 @@ fn record(path: &str, size: u64, kind: Kind, outcome: Outcome) -> FileRecord {
         reasons: Vec::new(),
         clock_shift_secs: 0,
         outcome,
+        notes: Vec::new(),
     }
 }
 

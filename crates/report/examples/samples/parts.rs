@@ -144,6 +144,7 @@ fn file(server: &str, number: u64) -> FileRecord {
         },
         clock_shift_secs: 0,
         outcome: if number == 103 { Outcome::Unreadable("permission denied".to_owned()) } else { Outcome::Complete },
+        notes: Vec::new(),
     }
 }
 
