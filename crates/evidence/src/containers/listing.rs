@@ -146,10 +146,10 @@ impl Listing {
     fn list_zip(&mut self, outer: &mut Outer) -> Result<(), Outcome> {
         let mut reader = outer.archive.reader()?;
         let directory = zip::list(&mut reader, &self.rules)?;
-        directory.notes.into_iter().for_each(|note| self.note(outer.input, note));
+        directory.notes.iter().for_each(|note| self.note(outer.input, note.clone()));
         let scheme = velociraptor_scheme(&mut reader, &directory.members, &self.rules);
         let mut spans = Vec::new();
-        let mut is_odd = false;
+        let mut is_odd = !directory.notes.is_empty();
         for listed in &directory.members {
             let header = listed.entry.data(&mut reader, Some(&listed.name));
             let is_folder = matches!(listed.name.last(), Some(b'/' | b'\\')) && listed.entry.size == 0;
@@ -223,40 +223,39 @@ impl Listing {
     fn list_seven_zip(&mut self, outer: &mut Outer) -> Result<(), Outcome> {
         let mut reader = outer.archive.reader()?;
         let opened = seven_zip::open(&mut reader, &self.rules)?;
-        let mut archives = Vec::new();
-        for listed in opened.members() {
-            let mut refused = listed.is_special.then_some(Outcome::NotRegular);
-            if listed.is_encrypted && self.rules.opening.passwords.is_empty() {
-                refused = Some(Outcome::Encrypted(super::locked("AES-256 (7z)", 0)));
+        let members = opened.members();
+        let is_archive = |file: u32| members.iter().any(|listed| listed.file == file && names_archive(&listed.name));
+        let has_archives = members.iter().any(|listed| names_archive(&listed.name));
+        let mut left = members.iter();
+        // Only members that are called archives are looked at: to see them, all that stands before them is decompressed.
+        let mut each = |file: u32, bytes: Result<Bytes<'_>, Outcome>| {
+            let mut added = None;
+            for listed in left.by_ref() {
+                added = self.add_of_seven_zip(outer, listed);
+                if added.is_none() || listed.file == file {
+                    break;
+                }
             }
-            let sizes = (listed.size, listed.size, listed.size);
-            let member = Member::SevenZip { file: listed.file };
-            let Some(input) = self.add(outer, listed.name.as_bytes(), member, sizes, refused) else { break };
-            if names_archive(&listed.name) {
-                archives.push((listed.file, input));
+            if let (Some(input), Ok(bytes)) = (added, bytes) {
+                self.peek(outer, input, &Member::SevenZip { file }, || Ok(bytes));
             }
+            added.is_some()
+        };
+        if has_archives {
+            opened.read(&mut reader, &mut each, &is_archive);
         }
-        self.look_into_seven_zip(outer, &opened, &mut reader, &archives);
+        // To the end, or to where a budget ends it.
+        _ = left.find(|listed| self.add_of_seven_zip(outer, listed).is_none());
         Ok(())
     }
 
-    /// Only members that are called archives are looked at: to see them, all that stands before them is decompressed.
-    fn look_into_seven_zip(
-        &mut self,
-        outer: &mut Outer,
-        opened: &seven_zip::Opened,
-        reader: &mut Seekable<'_>,
-        archives: &[(u32, usize)],
-    ) {
-        let mut each = |file: u32, bytes: Result<Bytes<'_>, Outcome>| {
-            if let (Some((_, input)), Ok(bytes)) = (archives.iter().find(|(own, _)| *own == file), bytes) {
-                self.peek(outer, *input, &Member::SevenZip { file }, || Ok(bytes));
-            }
-            true
-        };
-        if !archives.is_empty() {
-            opened.read(reader, &mut each, &|file| archives.iter().any(|(own, _)| *own == file));
+    fn add_of_seven_zip(&mut self, outer: &mut Outer, listed: &seven_zip::Listed) -> Option<usize> {
+        let mut refused = listed.is_special.then_some(Outcome::NotRegular);
+        if listed.is_locked {
+            refused = Some(Outcome::Encrypted(super::locked("AES-256 (7z)", self.rules.opening.passwords.len())));
         }
+        let sizes = (listed.size, listed.size, listed.size);
+        self.add(outer, listed.name.as_bytes(), Member::SevenZip { file: listed.file }, sizes, refused)
     }
 
     /// Adds a member, unless there are too many. Sizes are the declared one, the compressed one and what it is

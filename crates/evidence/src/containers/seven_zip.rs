@@ -12,6 +12,8 @@ use super::{Archive, Bytes, Rules, Seekable};
 use crate::ended::{ended, outcome_of};
 
 const MEMORY_KIB: usize = (DECODER_BYTES_MAX / 1024) as usize;
+/// So much of a member is read to see whether a password fits.
+const TRIED_BYTES: u64 = 64 << 20;
 /// Pieces that a member is handed over in, and how many wait.
 const PIECE_BYTES: usize = 64 * 1024;
 const PIECES_MAX: usize = 8;
@@ -20,6 +22,8 @@ const PIECES_MAX: usize = 8;
 pub(crate) struct Opened {
     index: Index,
     password: Password,
+    /// No password fits what is encrypted in it.
+    is_locked: bool,
 }
 
 /// One member.
@@ -29,7 +33,8 @@ pub(crate) struct Listed {
     pub(crate) name: String,
     pub(crate) size: u64,
     pub(crate) is_special: bool,
-    pub(crate) is_encrypted: bool,
+    /// It is encrypted, and no password fits.
+    pub(crate) is_locked: bool,
 }
 
 /// Reads the list of members, with the first password that opens it.
@@ -42,8 +47,9 @@ pub(crate) fn open(reader: &mut Seekable<'_>, rules: &Rules) -> Result<Opened, O
         match Index::read_with_memory_limit(&mut source, &password, MEMORY_KIB) {
             // A list that is not encrypted opens with any password: the right one shows at the members.
             Ok(index) => {
-                let password = if locked { password } else { right_password(&index, &mut source, passwords) };
-                return Ok(Opened { index, password });
+                let right = if locked { Some(password) } else { right_password(&index, &mut source, passwords) };
+                let is_locked = right.is_none();
+                return Ok(Opened { index, password: right.unwrap_or_else(Password::empty), is_locked });
             }
             Err(Error::PasswordRequired | Error::MaybeBadPassword(_)) => locked = true,
             // With a wrong password the list is no list.
@@ -54,33 +60,23 @@ pub(crate) fn open(reader: &mut Seekable<'_>, rules: &Rules) -> Result<Opened, O
     Err(Outcome::Encrypted(super::locked("AES-256 (7z, its list of members too)", passwords.len())))
 }
 
-/// The first password with which a member can be read; the first of all where none can.
-fn right_password(index: &Index, source: &mut Source<'_, '_>, passwords: &[String]) -> Password {
-    let encrypted = (0..index.files.len()).find(|file| index.is_file_encrypted(*file));
-    let block = encrypted.and_then(|file| index.stream_map.file_block_index.get(file).copied().flatten());
-    let fits = |password: &Password| {
-        let Some(block) = block else { return true };
+/// The first password with which a member can be read. One that fits none is not tried on members one by one.
+fn right_password(index: &Index, source: &mut Source<'_, '_>, passwords: &[String]) -> Option<Password> {
+    let first = (0..index.files.len()).find(|file| index.is_file_encrypted(*file));
+    let block = first.and_then(|file| index.stream_map.file_block_index.get(file).copied().flatten());
+    let Some(block) = block else { return Some(Password::empty()) };
+    let mut fits = |password: &Password| {
         let decoder = BlockDecoder::new_with_memory_limit(1, MEMORY_KIB, block, index, password, source);
-        // The checksum of the first member tells.
-        let mut first = Err(());
-        let mut read = |_: &sevenz_rust2::ArchiveEntry, bytes: &mut dyn Read| {
-            first = io::copy(&mut bytes.take(rules_free_bytes()), &mut io::sink()).map(|_| ()).map_err(|_| ());
-            Ok(false)
+        let mut is_read = false;
+        let mut read = |entry: &sevenz_rust2::ArchiveEntry, bytes: &mut dyn Read| {
+            // The checksum at the end of a member tells, or that so much of it decompresses.
+            is_read = io::copy(&mut bytes.take(TRIED_BYTES), &mut io::sink()).is_ok();
+            Ok(is_read && entry.size == 0)
         };
         _ = decoder.for_each_entries(&mut read);
-        first.is_ok()
+        is_read
     };
-    let mut all = passwords.iter().map(|password| Password::new(password));
-    if passwords.len() < 2 {
-        return all.next().unwrap_or_else(Password::empty);
-    }
-    let mut fits = fits;
-    all.find(|password| fits(password)).unwrap_or_else(Password::empty)
-}
-
-/// So much of a member is read to see whether a password fits.
-fn rules_free_bytes() -> u64 {
-    64 << 20
+    passwords.iter().map(|password| Password::new(password)).find(|password| fits(password))
 }
 
 impl Opened {
@@ -98,10 +94,10 @@ impl Opened {
             let has_mode = entry.has_windows_attributes && entry.windows_attributes & 0x8000 != 0;
             let is_link = entry.has_windows_attributes && entry.windows_attributes & 0x400 != 0;
             let is_special = is_link || entry.is_anti_item || (has_mode && !matches!(mode >> 12, 0 | 8));
-            let is_encrypted = self.index.is_file_encrypted(file) && entry.has_stream;
+            let is_locked = self.is_locked && self.index.is_file_encrypted(file) && entry.has_stream;
             let (file, name) = (u32::try_from(file).ok()?, entry.name.clone());
             let size = if entry.has_stream { entry.size } else { 0 };
-            (!entry.is_directory).then_some(Listed { file, name, size, is_special, is_encrypted })
+            (!entry.is_directory).then_some(Listed { file, name, size, is_special, is_locked })
         };
         order.into_iter().filter_map(listed).collect()
     }
