@@ -52,9 +52,9 @@ fn a_collection() {
             uploads.json.index | collection-win-e5k9rc5gu23-2021-11-21t18_05_56-08_00.zip\uploads.json.index | 24 | Complete
             uploads.json~ | collection-win-e5k9rc5gu23-2021-11-21t18_05_56-08_00.zip\uploads.json~ | 1064 | Complete
             uploads/auto/C%3A/Users/Administrator/ntuser.dat | c:\users\administrator\ntuser.dat | 102400 | Complete
-            uploads/ntfs/%5C%5C.%5CC%3A/$Extend/$UsnJrnl%3A$J | c:\$extend\$usnjrnl%3a$j | 5120 | Complete
-            uploads/ntfs/%5C%5C.%5CC%3A/$Extend/$UsnJrnl%3A$J.idx | c:\$extend\$usnjrnl%3a$j.idx | 158 | Complete
-            uploads/ntfs/%5C%5C.%5CC%3A/$Extend/$UsnJrnl%3A$Max | c:\$extend\$usnjrnl%3a$max | 32 | Complete
+            uploads/ntfs/%5C%5C.%5CC%3A/$Extend/$UsnJrnl%3A$J | c:\$extend\$usnjrnl:$j | 5120 | Complete
+            uploads/ntfs/%5C%5C.%5CC%3A/$Extend/$UsnJrnl%3A$J.idx | c:\$extend\$usnjrnl:$j.idx | 158 | Complete
+            uploads/ntfs/%5C%5C.%5CC%3A/$Extend/$UsnJrnl%3A$Max | c:\$extend\$usnjrnl:$max | 32 | Complete
         "#]].assert_eq(&text);
     }
 }
