@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use evidence::{Input, Inventory, kind};
+use evidence::{Input, Inventory, Opened, Unit, kind};
 use model::file::Outcome;
 use model::page::{Judgement, Reading};
 use serde::Serialize;
@@ -41,7 +41,8 @@ struct Counts {
 
 /// Runs the verb.
 pub fn run(options: &InspectOptions, console: &Console) -> Result<Exit, Failure> {
-    let inventory = Inventory::walk(&options.pages).map_err(|error| Failure::new(Exit::Nothing, error.to_string()))?;
+    let inventory = Inventory::walk_with(&options.pages, &options.archives.opening())
+        .map_err(|error| Failure::new(Exit::Nothing, error.to_string()))?;
     interrupt::listen();
     let threads =
         options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
@@ -86,17 +87,23 @@ fn read_all(inventory: &Inventory, threads: usize) -> Vec<Option<Read>> {
     let next = AtomicUsize::new(0);
     let found: Mutex<Vec<Option<Read>>> =
         Mutex::new(std::iter::repeat_with(|| None).take(inventory.inputs.len()).collect());
+    let units = inventory.units();
+    let take = |at: usize, opened: Result<Opened<'_>, Outcome>| {
+        let Some(input) = inventory.inputs.get(at).filter(|_| !interrupt::came()) else { return false };
+        let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(input, opened?)));
+        let read = read.unwrap_or_else(|_| Err(Outcome::Unreadable("lost to a fault of the reader".into())));
+        if let Some(slot) = found.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
+            *slot = Some(read);
+        }
+        true
+    };
     let work = || {
-        while let Some((at, input)) =
-            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, inventory.inputs.get(at)?)))
-        {
-            if interrupt::came() {
-                return;
-            }
-            let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(inventory, input)));
-            let read = read.unwrap_or_else(|_| Err(Outcome::Unreadable("lost to a fault of the reader".into())));
-            if let Some(slot) = found.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
-                *slot = Some(read);
+        while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| !interrupt::came()) {
+            match unit {
+                Unit::Sequence(indexes) => inventory.open_sequence(indexes, &mut |at, opened| take(at, opened)),
+                Unit::One(at) => {
+                    _ = inventory.inputs.get(*at).is_some_and(|input| take(*at, inventory.open(input)));
+                }
             }
         }
     };
@@ -110,8 +117,7 @@ fn read_all(inventory: &Inventory, threads: usize) -> Vec<Option<Read>> {
 }
 
 /// Reads one input. `None`: it is no page.
-fn read(inventory: &Inventory, input: &Input) -> Read {
-    let opened = inventory.open(input)?;
+fn read(input: &Input, opened: Opened<'_>) -> Read {
     let mut stream = opened.stream;
     let mut bytes = Vec::new();
     let failed = |error: std::io::Error| evidence::outcome_of(&error);

@@ -25,7 +25,7 @@ use evidence::{Inventory, WalkError};
 use formats::block::{Block, Lines};
 use model::Build;
 use model::assessment::{Assessment, BuildSpan, RuleCount, Verdict};
-use model::file::{FileRecord, Kind};
+use model::file::{FileRecord, Kind, Outcome};
 use model::observation::Observations;
 use report::hostile::ForTerminal;
 
@@ -40,7 +40,7 @@ use reading::{Accounted, Pass};
 pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> {
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
-    let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
+    let inventory = Inventory::walk_with(&options.evidence, &options.archives.opening()).map_err(refused)?;
     let folders = RuleFolders { sigma: &options.sigma, yara: &options.yara };
     let mut compiled = compile(Some(&options.packs), folders, console)?;
     if !options.sigma.is_empty() {
@@ -241,8 +241,10 @@ pub fn refuse_nothing(files: &[FileRecord], evidence: &[PathBuf]) -> Result<(), 
         report::count(count as u64, "file", "files"),
         report::count(containers as u64, "archive", "archives")
     );
-    let hint = if containers > 0 {
-        "this version does not look into archives; unpack them to a folder of their own first"
+    let hint = if files.iter().any(|file| matches!(file.outcome, Outcome::Encrypted(_))) {
+        "some of it is encrypted: give its password with --password"
+    } else if containers > 0 {
+        "RAR, CAB, images of disks and damaged archives are not looked into; unpack or mount them first"
     } else {
         LOOKED_FOR
     };

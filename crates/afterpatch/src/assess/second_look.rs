@@ -5,10 +5,10 @@ use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
 use detect::observe::{FileFacts, FileTally, Join, JoinObserver, Tally};
-use evidence::{Inventory, kind, place};
+use evidence::{Inventory, Opened, Unit, kind, place};
 use formats::text::encoding::{Encoding, decode_utf16};
 use model::Utc;
-use model::file::{FileRecord, Kind};
+use model::file::{FileRecord, Kind, Outcome};
 use model::observation::Observations;
 
 use super::blocks::Blocks;
@@ -26,7 +26,7 @@ pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &
     let rule = observations.rules.len();
     let Some(join) = Join::new(&ids, rule) else { return };
     let times = times_of(observations, &ids);
-    let wanted: Vec<usize> = accounted
+    let wanted: BTreeSet<usize> = accounted
         .iter()
         .enumerate()
         .filter(|(_, file)| file.record.kind == Kind::DelimitedLog)
@@ -41,14 +41,23 @@ pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &
     };
     let pool = Pool::new(threads, &read, &INTERRUPTED);
     let tally = Mutex::new(Tally::default());
-    pool.run(threads, wanted.len(), &|number| {
-        let Some((index, file)) = wanted.get(number).and_then(|index| Some((*index, accounted.get(*index)?))) else {
-            return;
-        };
-        let found = search(&pool, &join, inventory, index, file);
+    let look = |index: usize, opened: Result<Opened<'_>, Outcome>| {
+        let Some(file) = accounted.get(index) else { return };
+        let found = opened.ok().and_then(|opened| search(&pool, &join, index, file, opened));
         if let (Some(found), Some(server)) = (found, file.record.server.as_deref()) {
             tally.lock().unwrap_or_else(PoisonError::into_inner).add(server, Some(server), found);
         }
+    };
+    let units = units_of(inventory, &wanted);
+    pool.run(threads, units.len(), &|number| match units.get(number) {
+        Some(Unit::One(index)) => {
+            inventory.inputs.get(*index).into_iter().for_each(|input| look(*index, inventory.open(input)));
+        }
+        Some(Unit::Sequence(indexes)) => inventory.open_sequence(indexes, &mut |index, opened| {
+            look(index, opened);
+            !pool.is_interrupted()
+        }),
+        None => {}
     });
     observations.rules.push(Join::facts());
     let (joined, _) = tally.into_inner().unwrap_or_else(PoisonError::into_inner).into_servers(None);
@@ -57,6 +66,18 @@ pub fn join(observations: &mut Observations, inventory: &Inventory, accounted: &
             known.sightings.extend(server.sightings);
         }
     }
+}
+
+/// The units of these inputs: what an archive only has from its front is gone through once.
+fn units_of(inventory: &Inventory, wanted: &BTreeSet<usize>) -> Vec<Unit> {
+    let of_wanted = |unit: Unit| match unit {
+        Unit::One(index) => wanted.contains(&index).then_some(Unit::One(index)),
+        Unit::Sequence(mut indexes) => {
+            indexes.retain(|index| wanted.contains(index));
+            (!indexes.is_empty()).then_some(Unit::Sequence(indexes))
+        }
+    };
+    inventory.units().into_iter().filter_map(of_wanted).collect()
 }
 
 /// From when until when the requests with these ids were seen; `None` where the evidence does not tell.
@@ -84,11 +105,10 @@ fn may_hold(file: &FileRecord, time: Option<(Utc, Utc)>) -> bool {
 fn search(
     pool: &Pool<'_, FileTally>,
     join: &Join,
-    inventory: &Inventory,
     index: usize,
     file: &Accounted,
+    opened: Opened<'_>,
 ) -> Option<FileTally> {
-    let opened = inventory.open(inventory.inputs.get(index)?).ok()?;
     let mut stream = opened.stream;
     let mut head = Vec::new();
     (&mut stream).take(kind::HEAD_BYTES as u64).read_to_end(&mut head).ok()?;

@@ -1,6 +1,6 @@
 //! What can be read independently of all else: one input, or the members of an archive that only has a front.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -45,9 +45,9 @@ impl Inventory {
     pub fn open_sequence(&self, indexes: &[usize], each: &mut Each<'_>) {
         let root = indexes.first().and_then(|index| self.inputs.get(*index)?.in_sequence.as_ref());
         let mut by_container: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for index in indexes {
-            if let Some(Location::Member { container, .. }) = self.inputs.get(*index).map(|input| &input.location) {
-                by_container.entry(*container).or_default().push(*index);
+        for index in self.with_archives(indexes) {
+            if let Some(Location::Member { container, .. }) = self.inputs.get(index).map(|input| &input.location) {
+                by_container.entry(*container).or_default().push(index);
             }
         }
         let mut driver =
@@ -63,6 +63,28 @@ impl Inventory {
         };
         driver.pass_over(usize::MAX, &outcome);
     }
+
+    /// Inputs of one sequence, and the archives of the same sequence that lead to them.
+    fn with_archives(&self, indexes: &[usize]) -> BTreeSet<usize> {
+        let mut all: BTreeSet<usize> = indexes.iter().copied().collect();
+        let (Some(first), Some(last)) = (indexes.first(), indexes.last()) else { return all };
+        let sequence = |index: usize| self.inputs.get(index)?.in_sequence.as_ref().map(|within| within.container);
+        let own = sequence(*first);
+        let start = (0..*first).rev().take_while(|index| sequence(*index) == own).last().unwrap_or(*first);
+        let mut archives: BTreeMap<u32, usize> = BTreeMap::new();
+        let numbered = (start..=*last).filter_map(|index| Some((self.inputs.get(index)?.container?, index)));
+        archives.extend(numbered);
+        for index in indexes {
+            let mut at = *index;
+            while let Some(Location::Member { container, .. }) = self.inputs.get(at).map(|input| &input.location)
+                && let Some(outer) = archives.get(container)
+                && all.insert(*outer)
+            {
+                at = *outer;
+            }
+        }
+        all
+    }
 }
 
 /// One pass over an archive and those inside it.
@@ -70,7 +92,7 @@ struct Driver<'d, 'e> {
     inventory: &'d Inventory,
     by_container: BTreeMap<u32, Vec<usize>>,
     /// Not handed over yet.
-    left: std::collections::VecDeque<usize>,
+    left: VecDeque<usize>,
     each: &'d mut Each<'e>,
     stop: bool,
 }

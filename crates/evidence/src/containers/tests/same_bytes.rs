@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -182,6 +182,36 @@ fn single_compressed_files_are_streams_of_their_own() {
             let mut again = inventory.reread(input).unwrap();
             assert_eq!(again.line_at(2, 10, &|| false), b"y");
         }
+    }
+}
+
+#[test]
+fn some_members_of_a_sequence_come_as_all_do() {
+    let inner = built(&[deflated("1", b"1"), deflated("2", b"2")]);
+    let middle = built(&[deflated("i.zip", &inner), stored("3", b"3")]);
+    for bytes in [
+        gzip(&tar(&[("0", b"0"), ("m.zip", &middle), ("4", b"4")])),
+        seven_zip(&[("0", b"0"), ("m.zip", &middle), ("4", b"4")], None),
+    ] {
+        let folder = Folder::new("some_members");
+        folder.put("x", &bytes);
+        let inventory = Inventory::walk(&[folder.path("")]).unwrap();
+        let wanted: Vec<usize> =
+            (0..inventory.inputs.len()).filter(|index| inventory.inputs[*index].path.ends_with(['2', '4'])).collect();
+        let mut found = Vec::new();
+        inventory.open_sequence(&wanted, &mut |index, opened| {
+            let mut text = String::new();
+            opened.unwrap().stream.read_to_string(&mut text).unwrap();
+            found.push((index, text));
+            true
+        });
+        assert_eq!(found, [(wanted[0], "2".to_owned()), (wanted[1], "4".to_owned())]);
+        let mut stopped = Vec::new();
+        inventory.open_sequence(&wanted, &mut |index, opened| {
+            stopped.push((index, opened.err()));
+            false
+        });
+        assert_eq!(stopped, [(wanted[0], None), (wanted[1], Some(Outcome::Interrupted))]);
     }
 }
 
