@@ -110,6 +110,8 @@ pub struct AssessOptions {
     #[arg(long, value_enum, default_value_t = FailOn::Exploited, value_name = "VERDICT")]
     pub fail_on: FailOn,
     #[command(flatten)]
+    pub archives: ArchiveOptions,
+    #[command(flatten)]
     pub packs: PackOptions,
     /// A folder with Sigma rules of others, such as a checkout of SigmaHQ; what they hit is background (can be repeated)
     #[arg(long, value_name = "DIR")]
@@ -132,6 +134,27 @@ pub struct AssessOptions {
     /// Seconds in which reading a file has to get on, else it is passed over and named [default: 120]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub stall: Option<u32>,
+}
+
+/// How archives in the evidence are opened.
+#[derive(Clone, Default, Args)]
+pub struct ArchiveOptions {
+    /// Password of encrypted archives in the evidence (can be repeated)
+    #[arg(long = "password", value_name = "PASSWORD", env = "AFTERPATCH_PASSWORD", hide_env_values = true)]
+    pub passwords: Vec<String>,
+}
+
+impl std::fmt::Debug for ArchiveOptions {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} passwords", self.passwords.len())
+    }
+}
+
+impl ArchiveOptions {
+    /// With the budgets as they are by default.
+    pub fn opening(&self) -> evidence::Opening {
+        evidence::Opening { passwords: self.passwords.clone(), ..evidence::Opening::default() }
+    }
 }
 
 /// Say from build numbers alone what they are open to and which update fits
@@ -302,6 +325,7 @@ impl AssessOptions {
             from: None,
             to: None,
             threads: None,
+            archives: ArchiveOptions::default(),
             fail_on: FailOn::Never,
             packs: PackOptions::default(),
             sigma: Vec::new(),

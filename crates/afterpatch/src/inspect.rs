@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use detect::plan::Plan;
 use detect::yara::YaraFile;
-use evidence::{Input, Inventory, kind};
+use evidence::{Input, Inventory, Opened, Unit, kind};
 use model::file::Outcome;
 use model::page::{Judgement, Reading};
 use serde::Serialize;
@@ -46,7 +46,8 @@ struct Counts {
 
 /// Runs the verb.
 pub fn run(options: &InspectOptions, console: &Console) -> Result<Exit, Failure> {
-    let inventory = Inventory::walk(&options.pages).map_err(|error| Failure::new(Exit::Nothing, error.to_string()))?;
+    let inventory = Inventory::walk_with(&options.pages, &options.archives.opening())
+        .map_err(|error| Failure::new(Exit::Nothing, error.to_string()))?;
     interrupt::listen();
     let threads =
         options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
@@ -92,17 +93,23 @@ fn read_all(inventory: &Inventory, plan: &Plan, threads: usize) -> Vec<Option<Re
     let next = AtomicUsize::new(0);
     let found: Mutex<Vec<Option<Read>>> =
         Mutex::new(std::iter::repeat_with(|| None).take(inventory.inputs.len()).collect());
+    let units = inventory.units();
+    let take = |at: usize, opened: Result<Opened<'_>, Outcome>| {
+        let Some(input) = inventory.inputs.get(at).filter(|_| !interrupt::came()) else { return false };
+        let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(plan, input, opened?)));
+        let read = read.unwrap_or_else(|_| Err(Outcome::Unreadable("lost to a fault of the reader".into())));
+        if let Some(slot) = found.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
+            *slot = Some(read);
+        }
+        true
+    };
     let work = || {
-        while let Some((at, input)) =
-            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, inventory.inputs.get(at)?)))
-        {
-            if interrupt::came() {
-                return;
-            }
-            let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(inventory, plan, input)));
-            let read = read.unwrap_or_else(|_| Err(Outcome::Unreadable("lost to a fault of the reader".into())));
-            if let Some(slot) = found.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
-                *slot = Some(read);
+        while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| !interrupt::came()) {
+            match unit {
+                Unit::Sequence(indexes) => inventory.open_sequence(indexes, &mut |at, opened| take(at, opened)),
+                Unit::One(at) => {
+                    _ = inventory.inputs.get(*at).is_some_and(|input| take(*at, inventory.open(input)));
+                }
             }
         }
     };
@@ -125,11 +132,10 @@ fn yara_rules() -> Plan {
 }
 
 /// Reads one input. `None`: it is no page.
-fn read(inventory: &Inventory, plan: &Plan, input: &Input) -> Read {
-    let opened = inventory.open(input)?;
+fn read(plan: &Plan, input: &Input, opened: Opened<'_>) -> Read {
     let mut stream = opened.stream;
     let mut bytes = Vec::new();
-    let failed = |error: std::io::Error| Outcome::Unreadable(error.kind().to_string());
+    let failed = |error: std::io::Error| evidence::outcome_of(&error);
     (&mut stream).take(pages::PAGE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     let name = opened.inside.as_deref().unwrap_or(&input.place.on_server);
     let head = bytes.get(..kind::HEAD_BYTES).unwrap_or(&bytes);
@@ -154,7 +160,8 @@ fn join(reading: &mut Reading, yara: &[String]) {
 
 fn words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Unreadable(why) => why.clone(),
+        Outcome::Unreadable(why) | Outcome::LimitReached(why) => why.clone(),
+        Outcome::Encrypted(how) => format!("encrypted: {how}"),
         other => format!("{other:?}").to_lowercase(),
     }
 }

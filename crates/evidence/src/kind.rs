@@ -2,10 +2,12 @@
 
 use model::file::Kind;
 
+use crate::containers::is_tar;
+
 /// Bytes of a file that are looked at to tell what it is.
 pub const HEAD_BYTES: usize = 64 * 1024;
 
-/// Magic numbers of containers that are not looked into.
+/// Magic numbers of archives, images and compressed files.
 const CONTAINERS: &[&[u8]] = &[
     b"PK\x03\x04",
     b"PK\x05\x06",
@@ -16,7 +18,11 @@ const CONTAINERS: &[&[u8]] = &[
     b"MSCF",
     b"vhdxfile",
     b"EVF\x09\x0D\x0A\xFF\0",
-    b"BZh9",
+    b"BZh",
+    b"\x1F\x8B\x08",
+    b"conectix",
+    b"QFI\xFB",
+    b"KDMV",
 ];
 
 /// Bytes from the root element on within which a task names its schema.
@@ -42,7 +48,7 @@ pub fn kind(head: &[u8], on_server: &str) -> Kind {
     if is_hive(head) {
         return Kind::RegistryHive;
     }
-    if CONTAINERS.iter().any(|magic| head.starts_with(magic)) {
+    if CONTAINERS.iter().any(|magic| head.starts_with(magic)) || is_tar(head) || is_raw_image(head) {
         return Kind::Container;
     }
     let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
@@ -59,6 +65,32 @@ pub fn kind(head: &[u8], on_server: &str) -> Kind {
         _ if is_directory_export(text) => Kind::DirectoryExport,
         _ => Kind::Other,
     })
+}
+
+/// A disk or an NTFS volume, byte for byte: its first sector.
+fn is_raw_image(head: &[u8]) -> bool {
+    let boots = head.get(510..512) == Some(&[0x55, 0xAA]);
+    let is_volume = head.get(3..11) == Some(b"NTFS    ");
+    boots && (is_volume || head.get(512..520) == Some(b"EFI PART"))
+}
+
+/// What to do with an archive or image that is not looked into; `None` where it is none, or is looked into.
+#[must_use]
+pub fn not_looked_into(head: &[u8]) -> Option<&'static str> {
+    let starts = |magic: &[u8]| head.starts_with(magic);
+    let is_image =
+        [&b"vhdxfile"[..], b"EVF\x09\x0D\x0A\xFF\0", b"conectix", b"QFI\xFB", b"KDMV"].into_iter().any(starts);
+    if is_image || is_raw_image(head) {
+        return Some(
+            "it is the image of a disk, which is not looked into: mount it read-only and point at the mounted folder",
+        );
+    }
+    if starts(b"Rar!\x1A\x07") || starts(b"MSCF") {
+        return Some(
+            "it is an archive of a kind that is not looked into: unpack it to a folder of its own and point at that",
+        );
+    }
+    None
 }
 
 /// A registry hive by its magic number. Its transaction logs have the same, and another type.

@@ -1,55 +1,55 @@
 //! Bytes of a file, hashed while they are read.
 
+use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::rc::Rc;
+use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
 use model::file::Outcome;
 use sha2::{Digest, Sha256};
 
-use crate::walk::{Input, Inventory, reason};
+use crate::budgets::Budgets;
+use crate::containers::codec::Codec;
+use crate::containers::listing::Container;
+use crate::containers::{Archive, Bytes, Rules, Spring, Work};
+use crate::walk::{Input, Inventory, Location, reason};
 
-/// More decompressed bytes than this of one gzip file are not read.
-pub const GZIP_BYTES_MAX: u64 = 256 << 30;
-/// A gzip file that swells more than this, once it is past [`GZIP_BYTES_FREE`], is a bomb. Logs shrink 10 to 40 times.
-pub const GZIP_RATIO_MAX: u64 = 400;
-/// Below this size the ratio says nothing.
-pub const GZIP_BYTES_FREE: u64 = 64 << 20;
+/// As many bytes as show how a file is compressed.
+const CODEC_MAGIC_BYTES: u64 = 10;
 /// Between two looks at whether to stop, this much is read at most.
 const SKIP_BYTES: u64 = 4 << 20;
 
 /// An opened input.
-pub struct Opened {
+pub struct Opened<'a> {
     /// The bytes to look at.
-    pub stream: Stream,
-    /// It is a gzip file: the stream gives what is inside, and this is the name inside (`x.log` of `x.log.gz`).
+    pub stream: Stream<'a>,
+    /// It is a single compressed file: the stream gives what is inside, and this is the name inside (`x.log` of
+    /// `x.log.gz`).
     pub inside: Option<String>,
 }
 
-/// Hashed bytes of an input, decompressed where it is a gzip file.
-pub struct Stream {
-    source: Source,
+/// Hashed bytes of an input, decompressed where it is a single compressed file.
+pub struct Stream<'a> {
+    bytes: Bytes<'a>,
+    /// The compressed file around them.
+    outer: Option<Shared<'a>>,
     hash: Sha256,
     size: u64,
     /// A second reading is not hashed again.
     hashed: bool,
 }
 
-/// An input that is read a second time, for single lines in ascending order: a gzip file is decompressed once.
+/// An input that is read a second time, for single lines in ascending order: what is compressed is decompressed once.
 pub struct Rereading {
     lines: Lines,
-    /// Where the next byte of a gzip file stands.
+    /// Where the next byte of a compressed file stands.
     at: u64,
 }
 
 enum Lines {
     Plain(BufReader<File>),
-    Gzip(Box<BufReader<Stream>>),
-}
-
-enum Source {
-    Plain(Hashing<File>),
-    Gzip(Box<MultiGzDecoder<Hashing<File>>>),
+    Stream(Box<BufReader<Stream<'static>>>),
 }
 
 /// What the hashes were, once a stream has been read.
@@ -58,42 +58,81 @@ pub struct Hashes {
     pub sha256: Option<String>,
     /// How many those were.
     pub size: u64,
-    /// The same of the file that contains them, for gzip files read to their end.
+    /// The same of the file that contains them, for compressed files read to their end.
     pub container: Option<(String, u64)>,
 }
 
-struct Hashing<R> {
-    inner: R,
+struct Hashing<'a> {
+    inner: Bytes<'a>,
     hash: Sha256,
     size: u64,
-    /// The plain stream hashes at the outer level; hashing here as well would do it twice.
+    /// A second reading is not hashed again.
     enabled: bool,
 }
 
+/// A compressed file that its decoder reads, and of which the rest is read for its hash when that is done.
+#[derive(Clone)]
+struct Shared<'a>(Rc<RefCell<Hashing<'a>>>);
+
 impl Inventory {
-    /// Opens an input for one pass.
+    /// Opens an input for one pass. A member of a sequence is reached by reading all before it: for a pass over
+    /// everything there is [`Inventory::open_sequence`].
     ///
     /// # Errors
     /// What happened instead, as an [`Outcome`].
-    pub fn open(&self, input: &Input) -> Result<Opened, Outcome> {
-        open(input, true)
+    pub fn open(&self, input: &Input) -> Result<Opened<'static>, Outcome> {
+        self.open_hashed(input, true)
     }
 
     /// Opens an input once more, for showing single lines of it. `None` where that cannot be done.
     #[must_use]
     pub fn reread(&self, input: &Input) -> Option<Rereading> {
-        let stream = open(input, false).ok()?.stream;
-        let lines = match stream.source {
-            Source::Plain(plain) => Lines::Plain(BufReader::new(plain.inner)),
-            Source::Gzip(_) => Lines::Gzip(Box::new(BufReader::new(stream))),
+        let opened = self.open_hashed(input, false).ok()?;
+        let lines = match (&input.location, opened.inside) {
+            (Location::Path(path), None) => Lines::Plain(BufReader::new(File::open(path).ok()?)),
+            _ => Lines::Stream(Box::new(BufReader::new(opened.stream))),
         };
         Some(Rereading { lines, at: 0 })
     }
+
+    fn open_hashed(&self, input: &Input, hashed: bool) -> Result<Opened<'static>, Outcome> {
+        if let Some(outcome) = &input.passed_over {
+            return Err(outcome.clone());
+        }
+        let rules = Rules { opening: self.opening.clone(), work: Work::default() };
+        let gone = || Outcome::Unreadable("its archive is not in the inventory".into());
+        let spring = spring(&self.containers, &input.location, &Arc::new(rules)).ok_or_else(gone)?;
+        Opened::begin(spring.bytes()?, input, &self.opening.budgets, hashed)
+    }
+
+    /// An archive by its number.
+    pub(crate) fn archive(&self, number: u32) -> Option<Archive> {
+        let rules = Rules { opening: self.opening.clone(), work: Work::default() };
+        archive(&self.containers, number, &Arc::new(rules))
+    }
+}
+
+/// An archive by its number, with those that it is in.
+pub(crate) fn archive(containers: &[Container], number: u32, rules: &Arc<Rules>) -> Option<Archive> {
+    let Container { source, codec, format } = containers.get(number as usize)?;
+    // An archive stands behind those that it is in: what was tampered with does not lead in circles.
+    let outer = containers.get(..number as usize)?;
+    let spring = spring(outer, source, rules)?;
+    Some(Archive { spring, codec: *codec, format: *format, rules: Arc::clone(rules) })
+}
+
+fn spring(containers: &[Container], location: &Location, rules: &Arc<Rules>) -> Option<Spring> {
+    Some(match location {
+        Location::Path(path) => Spring::File(path.clone()),
+        Location::Member { container, member } => {
+            Spring::Member(Arc::new(archive(containers, *container, rules)?), member.clone())
+        }
+    })
 }
 
 impl Rereading {
     /// The bytes from an offset to the next line feed, without it, or to the limit. Empty where that cannot be done,
-    /// for an offset of a gzip file that has been passed, and when `stop` says so.
+    /// for an offset of a compressed file that has been passed, and when `stop` says so.
     pub fn line_at(&mut self, offset: u64, limit: usize, stop: &dyn Fn() -> bool) -> Vec<u8> {
         let mut line = Vec::new();
         if !self.go_to(offset, stop) {
@@ -102,7 +141,7 @@ impl Rereading {
         // A read error leaves what was read so far.
         let read = match &mut self.lines {
             Lines::Plain(plain) => plain.take(limit as u64).read_until(b'\n', &mut line),
-            Lines::Gzip(gzip) => gzip.take(limit as u64).read_until(b'\n', &mut line),
+            Lines::Stream(stream) => stream.take(limit as u64).read_until(b'\n', &mut line),
         };
         self.at += line.len() as u64;
         if read.is_ok() && line.last() == Some(&b'\n') {
@@ -112,15 +151,15 @@ impl Rereading {
     }
 
     fn go_to(&mut self, offset: u64, stop: &dyn Fn() -> bool) -> bool {
-        let gzip = match &mut self.lines {
+        let stream = match &mut self.lines {
             Lines::Plain(plain) => return !stop() && plain.seek(SeekFrom::Start(offset)).is_ok(),
-            Lines::Gzip(gzip) => gzip,
+            Lines::Stream(stream) => stream,
         };
         while self.at < offset {
             if stop() {
                 return false;
             }
-            match io::copy(&mut gzip.take(SKIP_BYTES.min(offset - self.at)), &mut io::sink()) {
+            match io::copy(&mut stream.take(SKIP_BYTES.min(offset - self.at)), &mut io::sink()) {
                 Ok(0) | Err(_) => return false,
                 Ok(count) => self.at += count,
             }
@@ -129,32 +168,38 @@ impl Rereading {
     }
 }
 
-fn open(input: &Input, hashed: bool) -> Result<Opened, Outcome> {
-    if let Some(outcome) = &input.passed_over {
-        return Err(outcome.clone());
+impl<'a> Opened<'a> {
+    /// Looks at the beginning of an input, and decompresses it where it is a single compressed file.
+    pub(crate) fn of(bytes: Bytes<'a>, input: &Input, budgets: &Budgets) -> Result<Self, Outcome> {
+        Self::begin(bytes, input, budgets, true)
     }
-    let failed = |error: io::Error| Outcome::Unreadable(reason(&error));
-    let mut file = File::open(&input.location).map_err(not_opened)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(Outcome::NotRegular);
+
+    fn begin(mut bytes: Bytes<'a>, input: &Input, budgets: &Budgets, hashed: bool) -> Result<Self, Outcome> {
+        let mut magic = Vec::new();
+        let opening = (&mut bytes).take(CODEC_MAGIC_BYTES).read_to_end(&mut magic);
+        let codec = Codec::of(&magic).filter(|_| input.container.is_none());
+        let rest: Bytes<'a> = match opening {
+            Ok(_) => bytes,
+            // What could be read is looked at all the same.
+            Err(error) => Box::new(Failing(Some(error))),
+        };
+        let bytes: Bytes<'a> = Box::new(Cursor::new(magic).chain(rest));
+        let (bytes, outer, inside) = match codec {
+            None => (bytes, None, None),
+            Some(codec) => {
+                let hashing = Hashing { inner: bytes, hash: Sha256::new(), size: 0, enabled: hashed };
+                let outer = Shared(Rc::new(RefCell::new(hashing)));
+                let name = input.path.rsplit(['/', '!']).next().unwrap_or(&input.path);
+                (codec.bounded(Box::new(outer.clone()), budgets), Some(outer), Some(codec.inside(name)))
+            }
+        };
+        Ok(Self { stream: Stream { bytes, outer, hash: Sha256::new(), size: 0, hashed }, inside })
     }
-    let mut magic = [0; 3];
-    let is_gzip = file.read_exact(&mut magic).is_ok() && magic == [0x1F, 0x8B, 0x08];
-    file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    let hashing = Hashing { inner: file, hash: Sha256::new(), size: 0, enabled: is_gzip && hashed };
-    let (source, inside) = if is_gzip {
-        let name = input.path.rsplit('/').next().unwrap_or(&input.path);
-        let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".GZ")).unwrap_or(name);
-        (Source::Gzip(Box::new(MultiGzDecoder::new(hashing))), Some(name.to_owned()))
-    } else {
-        (Source::Plain(hashing), None)
-    };
-    Ok(Opened { stream: Stream { source, hash: Sha256::new(), size: 0, hashed }, inside })
 }
 
 /// Why a file that was listed a moment ago cannot be opened. Gone, or refused because of what it is: somebody takes
 /// files away while they are read, and that is an antivirus program. A refusal for lack of rights is no such sign.
-fn not_opened(error: io::Error) -> Outcome {
+pub(crate) fn not_opened(error: io::Error) -> Outcome {
     /// Numbers of Windows: the file holds a virus, and: it was removed because of one.
     const HELD_BACK: [i32; 2] = [225, 226];
     let is_held_back = cfg!(windows) && error.raw_os_error().is_some_and(|number| HELD_BACK.contains(&number));
@@ -164,7 +209,7 @@ fn not_opened(error: io::Error) -> Outcome {
     Outcome::Unreadable(reason(&error))
 }
 
-impl Stream {
+impl Stream<'_> {
     /// Nobody asks for the hash of this file: what is read from here on is not hashed.
     pub fn leave_unhashed(&mut self) {
         self.hashed = false;
@@ -173,38 +218,18 @@ impl Stream {
     /// The hashes of what was read. The rest of a container is read for its own, unless the run is to end.
     #[must_use]
     pub fn finish(self, to_end: bool) -> Hashes {
-        let container = match self.source {
-            Source::Plain(_) => None,
-            Source::Gzip(decoder) => {
-                let mut hashing = decoder.into_inner();
-                let whole = to_end && io::copy(&mut hashing, &mut io::sink()).is_ok();
-                whole.then(|| (hex(hashing.hash), hashing.size))
-            }
-        };
+        let container = self.outer.and_then(|mut outer| {
+            let whole = to_end && io::copy(&mut outer, &mut io::sink()).is_ok();
+            let hashing = outer.0.borrow();
+            whole.then(|| (hex(hashing.hash.clone()), hashing.size))
+        });
         Hashes { sha256: self.hashed.then(|| hex(self.hash)), size: self.size, container }
-    }
-
-    /// A decompressed stream that swells past its limits ends here.
-    fn swells(&self) -> bool {
-        match &self.source {
-            Source::Plain(_) => false,
-            Source::Gzip(decoder) => {
-                let compressed = decoder.get_ref().size.max(1);
-                self.size > GZIP_BYTES_MAX || (self.size > GZIP_BYTES_FREE && self.size / compressed > GZIP_RATIO_MAX)
-            }
-        }
     }
 }
 
-impl Read for Stream {
+impl Read for Stream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.swells() {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "decompresses past its limit"));
-        }
-        let count = match &mut self.source {
-            Source::Plain(plain) => plain.read(buffer)?,
-            Source::Gzip(gzip) => gzip.read(buffer)?,
-        };
+        let count = self.bytes.read(buffer)?;
         if self.hashed {
             self.hash.update(buffer.get(..count).unwrap_or_default());
         }
@@ -213,14 +238,24 @@ impl Read for Stream {
     }
 }
 
-impl<R: Read> Read for Hashing<R> {
+impl Read for Shared<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        if self.enabled {
-            self.hash.update(buffer.get(..count).unwrap_or_default());
+        let mut hashing = self.0.borrow_mut();
+        let count = hashing.inner.read(buffer)?;
+        if hashing.enabled {
+            hashing.hash.update(buffer.get(..count).unwrap_or_default());
         }
-        self.size += count as u64;
+        hashing.size += count as u64;
         Ok(count)
+    }
+}
+
+/// Ends with what happened before.
+pub(crate) struct Failing(pub(crate) Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which files there are.
+//! Which files there are, in folders and in archives.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -7,31 +7,74 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use model::file::Outcome;
+use serde::{Deserialize, Serialize};
 
+use crate::budgets::Opening;
+use crate::containers::Member;
+use crate::containers::listing::{Container, look_into};
+use crate::os_path;
 use crate::place::{Place, drive_folder, place, place_on_drive};
 
 /// More folders inside each other than this are a loop or an attack.
 pub const FOLDER_DEPTH_MAX: usize = 128;
 
 /// One file of the evidence, or something in its place that is not read.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Input {
-    /// As in the evidence, relative to its root, with `/`. Bytes that are not UTF-8 stand as `%FF`.
+    /// As in the evidence, relative to its root, with `/`, and with `!` between an archive and its
+    /// member. Bytes that are not UTF-8 stand as `%FF`.
     pub path: String,
-    /// Bytes, as the file system says.
+    /// Bytes, as the file system or the header of its archive says.
     pub size: u64,
     /// Host and path on the server.
     pub place: Place,
     /// `None`: a regular file to be read. Otherwise why it is not.
     pub passed_over: Option<Outcome>,
-    pub(crate) location: PathBuf,
+    /// What is odd about it, and does not keep it from being read.
+    pub notes: Vec<String>,
+    pub(crate) location: Location,
+    /// Its number among the archives, where it is one whose members are inputs.
+    pub(crate) container: Option<u32>,
+    /// Where it stands in an archive that can only be read from the front.
+    pub(crate) in_sequence: Option<InSequence>,
 }
 
-/// All inputs, in the order of their evidence paths.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+impl Input {
+    /// Is it a member of an archive, whose size is only what a header says?
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        matches!(self.location, Location::Member { .. })
+    }
+}
+
+/// Where an input lies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Location {
+    Path(#[serde(with = "os_path")] PathBuf),
+    Member { container: u32, member: Member },
+}
+
+/// A place in a sequence.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct InSequence {
+    /// The archive that is read from its front.
+    pub(crate) container: u32,
+    /// So much of the path is the path of that archive, with the `!`.
+    pub(crate) path_bytes: u32,
+    /// Ascends in the order of reading.
+    pub(crate) number: u64,
+}
+
+/// All inputs, in the order of their evidence paths; members of an archive that can only be read from the front, in the
+/// order of their bytes behind it. Plain data: another process that is sent it opens any input without listing anything
+/// again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Inventory {
     /// Sorted by path; the index is the file number in origins.
     pub inputs: Vec<Input>,
+    /// Passwords, which another process has to be given anew, and budgets.
+    pub opening: Opening,
+    pub(crate) containers: Vec<Container>,
 }
 
 /// A root that cannot be used at all.
@@ -51,12 +94,20 @@ pub enum WalkError {
 }
 
 impl Inventory {
-    /// Lists everything below the roots. Links, devices, pipes and sockets are listed, never followed. What is named
-    /// twice is listed once, and the order of the roots does not matter.
+    /// Lists everything below the roots, and in archives there. Links, devices, pipes and sockets are listed, never
+    /// followed. What is named twice is listed once, and the order of the roots does not matter.
     ///
     /// # Errors
     /// When a root does not exist.
     pub fn walk(roots: &[PathBuf]) -> Result<Self, WalkError> {
+        Self::walk_with(roots, &Opening::default())
+    }
+
+    /// The same, with passwords and budgets for archives.
+    ///
+    /// # Errors
+    /// When a root does not exist.
+    pub fn walk_with(roots: &[PathBuf], opening: &Opening) -> Result<Self, WalkError> {
         let mut inputs = Vec::new();
         let roots = apart(roots)?;
         for (root, prefix) in roots.iter().zip(prefixes(&roots)) {
@@ -67,14 +118,18 @@ impl Inventory {
                 inputs.push(input(root.typed.clone(), join(&prefix, &name), &root.metadata));
             }
         }
+        // Budgets are spent in an order that does not depend on the order of the roots.
         inputs.sort_by(|a, b| (&a.path, &a.location).cmp(&(&b.path, &b.location)));
+        let (mut inputs, containers) = look_into(inputs, opening);
+        inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+        tell_apart(&mut inputs);
         let drives: BTreeSet<String> = inputs.iter().filter_map(|input| drive_folder(&input.path)).collect();
         for input in inputs.iter_mut().filter(|input| !input.place.anchored) {
             if let Some(place) = place_on_drive(&input.path, &drives) {
                 input.place = place;
             }
         }
-        Ok(Self { inputs })
+        Ok(Self { inputs, opening: opening.clone(), containers })
     }
 
     /// Refuses an output folder inside a root, and the folder in which a root that is a file stands. Asked once more
@@ -92,6 +147,33 @@ impl Inventory {
             }
         }
         Ok(())
+    }
+}
+
+/// By path; sequences as a whole by the path of their archive, and inside by the order of reading.
+fn order(input: &Input) -> (&str, u64, &Location) {
+    match &input.in_sequence {
+        Some(within) => {
+            (input.path.get(..within.path_bytes as usize).unwrap_or(&input.path), within.number, &input.location)
+        }
+        None => (&input.path, 0, &input.location),
+    }
+}
+
+/// A file may be called what a member of an archive beside it is called: each path stands once.
+fn tell_apart(inputs: &mut [Input]) {
+    let mut taken: BTreeSet<&str> = BTreeSet::new();
+    let doubles: Vec<usize> =
+        inputs.iter().enumerate().filter(|(_, input)| !taken.insert(&input.path)).map(|(index, _)| index).collect();
+    let mut taken: BTreeSet<String> = match doubles.is_empty() {
+        true => return,
+        false => inputs.iter().map(|input| input.path.clone()).collect(),
+    };
+    for index in doubles {
+        let Some(input) = inputs.get_mut(index) else { continue };
+        let free = (2_u64..).map(|number| format!("{}#{number}", input.path)).find(|path| !taken.contains(path));
+        input.path = free.expect("numbers do not end");
+        taken.insert(input.path.clone());
     }
 }
 
@@ -239,17 +321,24 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
 fn input(location: PathBuf, path: String, metadata: &Metadata) -> Input {
     let passed_over = (!metadata.is_file()).then_some(Outcome::NotRegular);
     let size = if metadata.is_file() { metadata.len() } else { 0 };
-    Input { place: place(&path), path, size, passed_over, location }
+    file(location, path, size, passed_over)
 }
 
 fn passed_over(location: &Path, path: &str, outcome: Outcome) -> Input {
     let path = if path.is_empty() { "." } else { path };
+    file(location.to_owned(), path.to_owned(), 0, Some(outcome))
+}
+
+fn file(location: PathBuf, path: String, size: u64, passed_over: Option<Outcome>) -> Input {
     Input {
-        path: path.to_owned(),
-        size: 0,
-        place: place(path),
-        passed_over: Some(outcome),
-        location: location.to_owned(),
+        place: place(&path),
+        path,
+        size,
+        passed_over,
+        notes: Vec::new(),
+        location: Location::Path(location),
+        container: None,
+        in_sequence: None,
     }
 }
 
@@ -259,7 +348,7 @@ pub(crate) mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    use super::{Inventory, readable_names, real_path};
+    use super::{Inventory, Location, readable_names, real_path};
 
     /// A folder that goes with the test.
     pub(crate) struct Folder(PathBuf);
@@ -290,7 +379,11 @@ pub(crate) mod tests {
 
     fn listed(roots: &[PathBuf]) -> Vec<(String, PathBuf)> {
         let inventory = Inventory::walk(roots).unwrap();
-        inventory.inputs.into_iter().map(|input| (input.path, real_path(&input.location))).collect()
+        let real = |location: &Location| match location {
+            Location::Path(path) => real_path(path),
+            Location::Member { .. } => PathBuf::new(),
+        };
+        inventory.inputs.iter().map(|input| (input.path.clone(), real(&input.location))).collect()
     }
 
     fn is_refused(root: &Path, output: &Path) -> bool {

@@ -36,9 +36,12 @@ fn what_is_missing(file: &FileRecord, opened: bool) -> Vec<String> {
             "was listed, and was gone or held back when it was to be read, as an antivirus program does it".to_owned(),
         ),
         Outcome::NotRegular => parts.push("is a link, device, pipe or socket and was not followed".to_owned()),
+        Outcome::Encrypted(how) => parts.push(format!("is encrypted: {how}")),
+        Outcome::LimitReached(which) => parts.push(format!("was not read further: {which}")),
         Outcome::Interrupted => parts.push("reading was interrupted before its end".to_owned()),
     }
-    if file.kind == Kind::Container && !opened {
+    parts.extend(file.notes.iter().cloned());
+    if file.kind == Kind::Container && file.outcome == Outcome::Complete && file.notes.is_empty() && !opened {
         parts.push("is an archive or image that this version does not look into".to_owned());
     }
     if file.rejected > 0 {
@@ -114,6 +117,11 @@ mod tests {
             |record| record.outcome = Outcome::Unreadable("permission denied".to_owned()),
             "could not be read to its end: permission denied",
         );
+        check(
+            |record| record.outcome = Outcome::Encrypted("AES-256: give its password".to_owned()),
+            "is encrypted: AES-256: give its password",
+        );
+        check(|record| record.notes = vec!["stands twice in its archive".to_owned()], "stands twice in its archive");
         check(|record| record.kind = Kind::Container, "is an archive or image that this version does not look into");
     }
 }

@@ -151,6 +151,7 @@ pub(crate) fn file(path: &str) -> FileRecord {
         outcome: Outcome::Complete,
         claimed: None,
         claims: None,
+        notes: Vec::new(),
     }
 }
 

@@ -127,8 +127,10 @@ fn unread_logs(observations: &Observations, server: &str) -> Option<String> {
         )
     };
     let is_unread = |file: &&FileRecord| {
-        let failed = matches!(file.outcome, Outcome::Unreadable(_) | Outcome::Vanished)
-            && (is_log(file.kind) || names_log(&file.path));
+        let failed = matches!(
+            file.outcome,
+            Outcome::Unreadable(_) | Outcome::Vanished | Outcome::Encrypted(_) | Outcome::LimitReached(_)
+        ) && (is_log(file.kind) || names_log(&file.path));
         let no_record = is_log(file.kind) && file.records == 0 && coverage::is_lossy(file);
         (failed || no_record) && file.server.as_deref().is_none_or(|own| own == server)
     };

@@ -44,7 +44,7 @@ pub enum Kind {
     FileList,
     /// Present and hashed, not read further: its name can still tell.
     Other,
-    /// An archive or image that this version does not look into.
+    /// An archive, whose members are inputs of their own, or an image, which is not looked into.
     Container,
 }
 
@@ -60,6 +60,10 @@ pub enum Outcome {
     Vanished,
     /// A link, device, pipe or socket, never followed.
     NotRegular,
+    /// It cannot be read without a password or key: which scheme, and what to do.
+    Encrypted(String),
+    /// A budget ended its reading, or kept it from being read at all: which.
+    LimitReached(String),
     /// The run was interrupted before its end.
     Interrupted,
 }
@@ -101,6 +105,8 @@ pub struct FileRecord {
     pub outcome: Outcome,
     /// Another file with the same content, which counts instead of this one.
     pub same_as: Option<String>,
+    /// What is odd about it and did not keep it from being read: a name that stands twice in its archive, and the like.
+    pub notes: Vec<String>,
     /// What a collector wrote down of it, where a list in the evidence names it with a hash. Known when all is read, so it
     /// does not travel between processes.
     #[serde(skip)]

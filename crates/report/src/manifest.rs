@@ -69,6 +69,8 @@ struct Line<'a> {
     claimed: Option<&'a Claimed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     claims: Option<Claims>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
     previous: &'a str,
 }
 
@@ -155,6 +157,7 @@ fn line(file: &FileRecord, previous: &str) -> String {
         same_as: file.same_as.as_deref(),
         claimed: file.claimed.as_ref(),
         claims: file.claims,
+        notes: &file.notes,
         previous,
     })
 }

@@ -51,7 +51,7 @@ pub const WORKER_VERB: &str = "read-for-another-process";
 pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> {
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
-    let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
+    let inventory = Inventory::walk_with(&options.evidence, &options.archives.opening()).map_err(refused)?;
     let folders = RuleFolders { sigma: &options.sigma, yara: &options.yara };
     let rules = Rules::open(Some(&options.packs), folders)?;
     // It compiles its rules while this one does.
@@ -131,6 +131,7 @@ fn away(options: &AssessOptions, inventory: &Inventory, rules: RuleFiles) -> Res
     let setup = Setup {
         rules,
         inventory: inventory.clone(),
+        passwords: options.archives.passwords.clone(),
         range: (options.from, options.to),
         threads: options.threads(),
         roots: options.evidence.clone(),
@@ -407,8 +408,10 @@ pub fn refuse_nothing(files: &[FileRecord], evidence: &[PathBuf]) -> Result<(), 
         report::count(count as u64, "file", "files"),
         report::count(containers as u64, "archive", "archives")
     );
-    let hint = if containers > 0 {
-        "this version does not look into archives; unpack them to a folder of their own first"
+    let hint = if files.iter().any(|file| matches!(file.outcome, Outcome::Encrypted(_))) {
+        "some of it is encrypted: give its password with --password"
+    } else if containers > 0 {
+        "RAR, CAB, images of disks and damaged archives are not looked into; unpack or mount them first"
     } else {
         LOOKED_FOR
     };

@@ -2,12 +2,14 @@
 //! made of it is a matter of the [`Pass`].
 
 use std::io::Read as _;
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use detect::observe::{CONTENT_BYTES_MAX, FileContent, FileFacts, FileTally, HEAD_BYTES, Merge};
 use detect::pack::IndicatorKind;
 use detect::plan::Plan;
-use evidence::{Hashes, Input, Inventory, OlderHashes, Stream, kind, place};
+use evidence::{Hashes, Input, Inventory, OlderHashes, Opened, Stream, Unit, kind, outcome_of, place};
 use formats::block::{Block, Lines};
 use formats::registry::Contents;
 use formats::text::encoding::{Encoding, decode_utf16};
@@ -63,7 +65,29 @@ impl<P: Pass> Drop for Ending<'_, P> {
     }
 }
 
-/// Reads inputs by their numbers. What is handed back is in the same order.
+/// Ends the files of a sequence that it did not come to: who writes in the order of files waits for each.
+struct EndingRest<'a, P: Pass>(&'a P, &'a [usize]);
+
+impl<P: Pass> Drop for EndingRest<'_, P> {
+    fn drop(&mut self) {
+        self.1.iter().for_each(|index| self.0.end(number(*index)));
+    }
+}
+
+/// The pieces of work of these inputs: what an archive only has from its front is gone through once.
+pub fn units_of(inventory: &Inventory, files: &[u32]) -> Vec<Unit> {
+    let wanted: BTreeSet<usize> = files.iter().map(|file| *file as usize).collect();
+    let of_wanted = |unit: Unit| match unit {
+        Unit::One(index) => wanted.contains(&index).then_some(Unit::One(index)),
+        Unit::Sequence(mut indexes) => {
+            indexes.retain(|index| wanted.contains(index));
+            (!indexes.is_empty()).then_some(Unit::Sequence(indexes))
+        }
+    };
+    inventory.units().into_iter().filter_map(of_wanted).collect()
+}
+
+/// Reads inputs by their numbers. What is handed back is in their order.
 pub fn read_all<P: Pass>(inventory: &Inventory, files: &[u32], pass: &P, threads: usize) -> Vec<Read> {
     let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, number: u64| {
         let (mut told, lines) = pass.block(parser, block, facts, number);
@@ -71,10 +95,11 @@ pub fn read_all<P: Pass>(inventory: &Inventory, files: &[u32], pass: &P, threads
         (told, lines)
     };
     let pool = Pool::new(threads, &read, &interrupt::INTERRUPTED);
-    let records = Mutex::new(std::iter::repeat_with(|| None).take(files.len()).collect());
-    let reading = Reading { inventory, files, pass, pool: &pool, records };
-    for lost in pool.run(threads, files.len(), &|at| reading.read(at)) {
-        reading.lose(lost);
+    let records = Mutex::new(std::iter::repeat_with(|| None).take(inventory.inputs.len()).collect());
+    let reading = Reading { inventory, pass, pool: &pool, records };
+    let units = units_of(inventory, files);
+    for lost in pool.run(threads, units.len(), &|at| units.get(at).into_iter().for_each(|unit| reading.read(unit))) {
+        units.get(lost).into_iter().for_each(|unit| reading.lose(unit));
     }
     reading.records.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
 }
@@ -82,10 +107,9 @@ pub fn read_all<P: Pass>(inventory: &Inventory, files: &[u32], pass: &P, threads
 /// What reading needs to know and where it puts what it finds.
 struct Reading<'a, P: Pass> {
     inventory: &'a Inventory,
-    files: &'a [u32],
     pass: &'a P,
     pool: &'a Pool<'a, P::Told>,
-    /// One per file, in the same order.
+    /// By the number of the input.
     records: Mutex<Vec<Option<Read>>>,
 }
 
@@ -112,37 +136,68 @@ struct Result<T> {
 }
 
 impl<P: Pass> Reading<'_, P> {
-    /// Reads a file, by its place in the list.
-    fn read(&self, at: usize) {
-        let Some((file, input)) = self.input(at) else { return };
-        let _ending = Ending(self.pass, file);
-        self.pass.begin(file);
-        self.wait_for_room(file);
-        match self.inventory.open(input) {
-            Ok(opened) => {
-                let (read, facts, told) = self.read_opened(file, input, opened.stream, opened.inside.as_deref());
-                self.put(at, file, read, Some((facts, told)));
+    /// Reads one input, or those of an archive that only has a front, one behind the other.
+    fn read(&self, unit: &Unit) {
+        match unit {
+            Unit::One(index) => {
+                let open = || self.inventory.inputs.get(*index).map(|input| self.inventory.open(input));
+                self.read_one(*index, open);
             }
-            Err(outcome) => self.put(at, file, (unread(input, outcome), None), None),
+            Unit::Sequence(indexes) => {
+                let mut rest = EndingRest(self.pass, indexes);
+                // Getting to a file is the work of that file.
+                indexes.first().into_iter().for_each(|first| self.pass.begin(number(*first)));
+                self.inventory.open_sequence(indexes, &mut |index, opened| {
+                    rest.1 = rest.1.split_first().map_or(&[], |(_, rest)| rest);
+                    // A fault costs its file, and not those behind it.
+                    let read = || self.read_one(index, || Some(opened));
+                    if catch_unwind(AssertUnwindSafe(read)).is_err() {
+                        self.lose(&Unit::One(index));
+                    }
+                    rest.1.first().into_iter().for_each(|next| self.pass.begin(number(*next)));
+                    !self.pool.is_interrupted()
+                });
+            }
         }
     }
 
-    /// Accounts for a file whose reading ended in a fault.
-    fn lose(&self, at: usize) {
-        let Some((file, input)) = self.input(at) else { return };
-        let lost = unread(input, Outcome::Unreadable("lost to a fault of the reader".into()));
-        self.put(at, file, (lost, None), None);
+    /// Reads input number `index`.
+    fn read_one<'o>(&self, index: usize, open: impl FnOnce() -> Option<std::result::Result<Opened<'o>, Outcome>>) {
+        let file = number(index);
+        let _ending = Ending(self.pass, file);
+        self.pass.begin(file);
+        self.wait_for_room(file);
+        let (Some(input), Some(opened)) = (self.inventory.inputs.get(index), open()) else { return };
+        match opened {
+            Ok(opened) => {
+                let (mut read, facts, told) = self.read_opened(file, input, opened.stream, opened.inside.as_deref());
+                read.0.record.notes.clone_from(&input.notes);
+                self.put(index, read, Some((facts, told)));
+            }
+            Err(outcome) => self.put(index, (unread(input, outcome), None), None),
+        }
     }
 
-    fn input(&self, at: usize) -> Option<(u32, &Input)> {
-        let file = *self.files.get(at)?;
-        Some((file, self.inventory.inputs.get(file as usize)?))
+    /// Accounts for the inputs of a unit whose reading ended in a fault. What was read before the fault stays as it is.
+    fn lose(&self, unit: &Unit) {
+        let indexes = match unit {
+            Unit::One(index) => std::slice::from_ref(index),
+            Unit::Sequence(indexes) => indexes,
+        };
+        for index in indexes {
+            let Some(input) = self.inventory.inputs.get(*index) else { continue };
+            let lost = unread(input, Outcome::Unreadable("lost to a fault of the reader".into()));
+            self.put(*index, (lost, None), None);
+        }
     }
 
-    fn put(&self, at: usize, file: u32, read: Read, told: Option<(FileFacts, P::Told)>) {
-        self.pass.take(&read, file, told);
-        if let Some(slot) = self.records.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
-            *slot = Some(read);
+    /// Accounts for an input, once.
+    fn put(&self, index: usize, read: Read, told: Option<(FileFacts, P::Told)>) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(slot) = records.get_mut(index).filter(|slot| slot.is_none()) else { return };
+        *slot = Some(read.clone());
+        drop(records);
+        self.pass.take(&read, number(index), told);
         }
     }
 
@@ -154,14 +209,17 @@ impl<P: Pass> Reading<'_, P> {
         &self,
         file: u32,
         input: &Input,
-        mut stream: Stream,
+        mut stream: Stream<'_>,
         inside: Option<&str>,
     ) -> (Read, FileFacts, P::Told) {
         let path = inside.map_or_else(|| input.path.clone(), |name| format!("{}!{name}", input.path));
         // The name inside a gzip file stands where the gzip file stands.
         let place = match inside {
             Some(name) => place::place(
-                &input.path.rsplit_once('/').map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}")),
+                &input
+                    .path
+                    .rsplit_once(['/', '!'])
+                    .map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}")),
             ),
             None => input.place.clone(),
         };
@@ -184,12 +242,12 @@ impl<P: Pass> Reading<'_, P> {
                 self.read_blocks(stream, &head, encoding, parser, &facts)
             }
             None => {
-                let size = if inside.is_some() { 0 } else { input.size };
+                let size = if inside.is_some() || input.is_member() { 0 } else { input.size };
                 self.read_content(stream, (head, encoding), (kind, size), &facts)
             }
         };
         if let Err(error) = opening {
-            result.problem = Some(Outcome::Unreadable(error.kind().to_string()));
+            result.problem = Some(outcome_of(&error));
         }
         let tally = P::tally(&mut result.told);
         let clock_shift_secs = tally.finish();
@@ -209,7 +267,7 @@ impl<P: Pass> Reading<'_, P> {
 
     fn read_blocks(
         &self,
-        mut stream: Stream,
+        mut stream: Stream<'_>,
         head: &[u8],
         encoding: Encoding,
         mut parser: Parser,
@@ -234,7 +292,7 @@ impl<P: Pass> Reading<'_, P> {
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    problem = Some(Outcome::Unreadable(error.kind().to_string()));
+                    problem = Some(outcome_of(&error));
                     break;
                 }
             }
@@ -250,7 +308,7 @@ impl<P: Pass> Reading<'_, P> {
     /// Files that are no logs: their beginning is looked at, a hive whole, and all of them is hashed.
     fn read_content(
         &self,
-        mut stream: Stream,
+        mut stream: Stream<'_>,
         (mut content, encoding): (Vec<u8>, Encoding),
         (kind, size): (Kind, u64),
         facts: &FileFacts,
@@ -317,7 +375,7 @@ impl<P: Pass> Reading<'_, P> {
         let values = if is_hive { parts.elements.len() as u64 } else { 0 };
         let lines = Lines { rejected, events: values, ..Lines::default() };
         let problem = match outcome {
-            Err(error) => Some(Outcome::Unreadable(error.kind().to_string())),
+            Err(error) => Some(outcome_of(&error)),
             Ok(()) => interrupted.then_some(Outcome::Interrupted),
         };
         (Result { told, lines, is_text: false, problem }, hashes)
@@ -336,11 +394,17 @@ fn parts(kind: Kind, content: &[u8], size: u64, on_server: &str) -> Contents {
     Contents { elements, rejects, computer: None }
 }
 
+/// The number of an input in the manifest.
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
 /// What is known of an input that could not be read.
 pub fn unread(input: &Input, outcome: Outcome) -> Accounted {
     // A page that cannot be opened is still a page of its server.
     let kind = if exchange::is_page_name(&input.place.on_server) { Kind::WebFile } else { Kind::Other };
-    let record = record(&input.path, input.size, kind, outcome);
+    let mut record = record(&input.path, input.size, kind, outcome);
+    record.notes.clone_from(&input.notes);
     Accounted { record, host: input.place.host.clone(), decoded: false }
 }
 
@@ -366,6 +430,7 @@ pub fn record(path: &str, size: u64, kind: Kind, outcome: Outcome) -> FileRecord
         same_as: None,
         claimed: None,
         claims: None,
+        notes: Vec::new(),
     }
 }
 

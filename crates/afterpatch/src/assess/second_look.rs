@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use detect::observe::{FileFacts, FileTally, Join, JoinObserver, Tally};
-use evidence::{Inventory, kind, place};
+use evidence::{Opened, Unit, kind, place};
 use formats::block::Block;
 use formats::text::encoding::{Encoding, decode_utf16};
 use model::Utc;
-use model::file::{FileRecord, Kind};
+use model::file::{FileRecord, Kind, Outcome};
 use model::observation::Observations;
 
 use super::blocks::Blocks;
@@ -16,7 +16,7 @@ use super::crew::Crew;
 use super::interrupt::INTERRUPTED;
 use super::parser::Parser;
 use super::pool::Pool;
-use super::reading::Accounted;
+use super::reading::{Accounted, units_of};
 use super::work::{Job, Log, Note, Part, Reader};
 
 /// Records of one request are no further apart than this in any two logs.
@@ -92,23 +92,35 @@ pub fn search_all(
         (observer.finish(), lines)
     };
     let pool = Pool::new(reader.threads, &read, &INTERRUPTED);
-    pool.run(reader.threads, files.len(), &|at| {
-        let Some((file, log)) = files.get(at).and_then(|file| Some((*file, logs.get(file)?))) else { return };
-        tell(Note::Begun(file));
-        let found = search(&pool, join, reader.inventory, file, log, tell).unwrap_or_default();
-        tell(Note::Done(file, Part::Joined(Box::new(found))));
+    let look = |index: usize, opened: Result<Opened<'_>, Outcome>| {
+        let file = u32::try_from(index).unwrap_or(u32::MAX);
+        let found = opened.ok().zip(logs.get(&file)).and_then(|(opened, log)| {
+            tell(Note::Begun(file));
+            search(&pool, join, (file, log), opened, tell)
+        });
+        tell(Note::Done(file, Part::Joined(Box::new(found.unwrap_or_default()))));
+    };
+    let inventory = reader.inventory;
+    let units = units_of(inventory, files);
+    pool.run(reader.threads, units.len(), &|number| match units.get(number) {
+        Some(Unit::One(index)) => {
+            inventory.inputs.get(*index).into_iter().for_each(|input| look(*index, inventory.open(input)));
+        }
+        Some(Unit::Sequence(indexes)) => inventory.open_sequence(indexes, &mut |index, opened| {
+            look(index, opened);
+            !pool.is_interrupted()
+        }),
+        None => {}
     });
 }
 
 fn search(
     pool: &Pool<'_, FileTally>,
     join: &Join,
-    inventory: &Inventory,
-    file: u32,
-    log: &Log,
+    (file, log): (u32, &Log),
+    opened: Opened<'_>,
     tell: &(dyn Fn(Note) + Sync),
 ) -> Option<FileTally> {
-    let opened = inventory.open(inventory.inputs.get(file as usize)?).ok()?;
     let mut stream = opened.stream;
     let mut head = Vec::with_capacity(kind::HEAD_BYTES);
     (&mut stream).take(kind::HEAD_BYTES as u64).read_to_end(&mut head).ok()?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{PackOptions, THREADS_MAX, time};
+use super::{ArchiveOptions, PackOptions, THREADS_MAX, time};
 use crate::exit::{Exit, Failure};
 use crate::hunt::level::Level;
 
@@ -57,6 +57,8 @@ pub struct HuntOptions {
     /// Threads to read with [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=THREADS_MAX))]
     pub threads: Option<u16>,
+    #[command(flatten)]
+    pub archives: ArchiveOptions,
     /// Show which rules cost most
     #[arg(long)]
     pub rule_cost: bool,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::THREADS_MAX;
+use super::{ArchiveOptions, THREADS_MAX};
 
 /// Say what pages do, from their code alone: which run what they are sent, and how
 ///
@@ -36,6 +36,8 @@ pub struct InspectOptions {
     /// Threads to read with [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=THREADS_MAX))]
     pub threads: Option<u16>,
+    #[command(flatten)]
+    pub archives: ArchiveOptions,
 }
 
 /// What to print.

@@ -44,7 +44,7 @@ pub fn run(options: &HuntOptions, console: &Console) -> Result<Exit, Failure> {
             Failure::new(Exit::Usage, error.to_string()).hint("choose a file outside the evidence with -o FILE")
         })?;
     }
-    let inventory = Inventory::walk(&options.evidence).map_err(assess::refused)?;
+    let inventory = Inventory::walk_with(&options.evidence, &options.archives.opening()).map_err(assess::refused)?;
     let packs = (!options.no_packs).then_some(&options.packs);
     let compiled = assess::compile(packs, RuleFolders { sigma: &options.sigma, yara: &[] }, console)?;
     let rules = rules(&compiled.plan, options.level)?;

@@ -146,6 +146,10 @@ impl Ended<'_> {
         sort("file gone when it was to be read", "files gone when they were to be read", &|file| {
             file.outcome == Outcome::Vanished
         });
+        sort("file that is encrypted", "files that are encrypted", &|file| {
+            matches!(file.outcome, Outcome::Encrypted(_))
+        });
+        sort("file past a limit", "files past a limit", &|file| matches!(file.outcome, Outcome::LimitReached(_)));
         sort("link or device", "links and devices", &|file| file.outcome == Outcome::NotRegular);
         sort("file not read to its end", "files not read to their end", &|file| file.outcome == Outcome::Interrupted);
         all

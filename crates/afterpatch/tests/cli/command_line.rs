@@ -10,7 +10,7 @@ use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
 const VERBS: [(&str, &[&str]); 20] = [
-    ("inspect", &["PAGE", "--all", "--format", "--threads", "--quiet", "-q", "--no-color"]),
+    ("inspect", &["PAGE", "--all", "--format", "--threads", "--password", "--quiet", "-q", "--no-color"]),
     (
         "assess",
         &[
@@ -22,6 +22,7 @@ const VERBS: [(&str, &[&str]); 20] = [
             "--to",
             "--threads",
             "--fail-on",
+            "--password",
             "--packs",
             "--add-packs",
             "--require-signature",
@@ -49,6 +50,7 @@ const VERBS: [(&str, &[&str]); 20] = [
             "--from",
             "--to",
             "--threads",
+            "--password",
             "--rule-cost",
             "--fail-on",
             "--quiet",

@@ -182,6 +182,7 @@ fn file(server: &str, number: u64) -> FileRecord {
         outcome: if number == 103 { Outcome::Unreadable("permission denied".to_owned()) } else { Outcome::Complete },
         claimed: (number % 40 == 4).then(|| claimed(number)),
         claims: None,
+        notes: Vec::new(),
     }
 }
 

@@ -115,7 +115,12 @@ fn files_by_kind(files: &[FileRecord]) -> Markup {
 
 fn troubled_files(files: &[FileRecord]) -> Markup {
     let troubled = || {
-        files.iter().filter(|file| file.rejected > 0 || file.outcome != Outcome::Complete || file.clock_shift_secs != 0)
+        files.iter().filter(|file| {
+            file.rejected > 0
+                || file.outcome != Outcome::Complete
+                || file.clock_shift_secs != 0
+                || !file.notes.is_empty()
+        })
     };
     let all = troubled().count();
     let columns = [("File", ""), ("Reading", ""), ("Records", "n"), ("Unreadable", "n"), ("Main reason", "")];
@@ -144,8 +149,11 @@ fn reading(file: &FileRecord) -> Markup {
             Outcome::Unreadable(reason) => { "not readable: " (ForHtml(reason)) }
             Outcome::Vanished => "gone, or held back, when it was to be read",
             Outcome::NotRegular => "a link or device, never followed",
+            Outcome::Encrypted(how) => { "encrypted: " (ForHtml(how)) }
+            Outcome::LimitReached(which) => { "not read further: " (ForHtml(which)) }
             Outcome::Interrupted => "interrupted",
         }
+        @for note in &file.notes { small { (ForHtml(note)) } }
         @if file.clock_shift_secs != 0 { small { "times moved by " (file.clock_shift_secs) " s to UTC" } }
     }
 }

@@ -129,6 +129,8 @@ impl Crew<'_> {
 pub(crate) struct Setup {
     pub rules: RuleFiles,
     pub inventory: evidence::Inventory,
+    /// Of archives; the inventory itself does not hold them.
+    pub passwords: Vec<String>,
     /// From and until.
     pub range: (Option<model::Utc>, Option<model::Utc>),
     pub threads: usize,

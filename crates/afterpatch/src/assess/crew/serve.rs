@@ -28,7 +28,8 @@ pub fn serve() -> ExitCode {
 }
 
 fn serve_jobs() -> io::Result<()> {
-    let Some(setup) = wire::receive::<Setup>(&mut io::stdin().lock())? else { return Ok(()) };
+    let Some(mut setup) = wire::receive::<Setup>(&mut io::stdin().lock())? else { return Ok(()) };
+    setup.inventory.opening.passwords = std::mem::take(&mut setup.passwords);
     // Before the first thread begins, so that all of them are in it; and before a rule of others is compiled.
     let jail = jail::enter(&setup.roots, &setup.limits);
     let rules = &setup.rules;

@@ -7,6 +7,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use evidence::{Inventory, Unit};
+
 use super::jail::Jail;
 use super::wire::{self, Reply, Request};
 use super::{Limits, Lost, Setup};
@@ -15,6 +17,8 @@ use crate::assess::work::{Job, Note};
 
 /// How often it is looked whether everything gets on.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The slowest decoder on a slow machine is faster.
+const SKIPPED_BYTES_PER_SEC: u64 = 5 << 20;
 /// A process that ends before it has begun a file, so often, will never read one.
 const FRUITLESS_MAX: u32 = 5;
 /// The same where it was killed from outside each time.
@@ -32,6 +36,8 @@ pub struct Supervisor {
     setup: Vec<u8>,
     rules: u64,
     limits: Limits,
+    /// How long it may take to get to a file in an archive that only has a front.
+    way_to: BTreeMap<u32, Duration>,
     worker: Option<Worker>,
     /// Of the first process.
     jail: Option<Jail>,
@@ -63,7 +69,8 @@ impl Supervisor {
     /// # Errors
     /// When the setup cannot be sent.
     pub(crate) fn new(setup: &Setup) -> io::Result<Self> {
-        Ok(Self { setup: wire::frame(setup)?, rules: 0, limits: setup.limits, worker: None, jail: None })
+        let (limits, way_to) = (setup.limits, way_to(&setup.inventory));
+        Ok(Self { setup: wire::frame(setup)?, rules: 0, limits, way_to, worker: None, jail: None })
     }
 
     /// How many rules its plan has to have, once this process knows.
@@ -170,7 +177,8 @@ impl Supervisor {
                 asked_to_stop = true;
                 _ = worker.ask(&Request::Stop);
             }
-            if last.values().any(|at| at.elapsed() > stall) {
+            let most = |file: &u32| stall + self.way_to.get(file).copied().unwrap_or_default();
+            if last.iter().any(|(file, at)| at.elapsed() > most(file)) {
                 stalled = true;
                 break false;
             }
@@ -186,6 +194,21 @@ impl Supervisor {
     pub fn jail(&self) -> Option<&Jail> {
         self.jail.as_ref()
     }
+}
+
+/// Files of an archive that only has a front are reached through all before them, when one of them is read again.
+fn way_to(inventory: &Inventory) -> BTreeMap<u32, Duration> {
+    let mut way_to = BTreeMap::new();
+    for unit in inventory.units() {
+        let Unit::Sequence(indexes) = unit else { continue };
+        let mut before = 0_u64;
+        for index in indexes {
+            let file = u32::try_from(index).unwrap_or(u32::MAX);
+            way_to.insert(file, Duration::from_secs(before / SKIPPED_BYTES_PER_SEC));
+            before = before.saturating_add(inventory.inputs.get(index).map_or(0, |input| input.size));
+        }
+    }
+    way_to
 }
 
 /// Said of files that an interruption left.
