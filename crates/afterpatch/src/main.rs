@@ -6,6 +6,7 @@
 mod advise;
 mod assess;
 mod cli;
+mod collect;
 mod completions;
 mod console;
 mod demo;
@@ -36,6 +37,7 @@ fn main() -> std::process::ExitCode {
         cli::Verb::Hunt(options) => hunt::run(&options, &console),
         cli::Verb::Inspect(options) => inspect::run(&options, &console),
         cli::Verb::Advise(options) => advise::run(&options, &console),
+        cli::Verb::Collect(options) => collect::run(&options, &console),
         cli::Verb::Explain(options) => explain::run(&options, &console),
         cli::Verb::Packs(options) => packs::run(&options, &console),
         cli::Verb::Demo(options) => demo::run(&options, &console),

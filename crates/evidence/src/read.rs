@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use model::file::Outcome;
@@ -134,7 +135,7 @@ fn open(input: &Input, hashed: bool) -> Result<Opened, Outcome> {
         return Err(outcome.clone());
     }
     let failed = |error: io::Error| Outcome::Unreadable(reason(&error));
-    let mut file = File::open(&input.location).map_err(not_opened)?;
+    let mut file = open_file(&input.location).map_err(not_opened)?;
     if !file.metadata().map_err(failed)?.is_file() {
         return Err(Outcome::NotRegular);
     }
@@ -150,6 +151,24 @@ fn open(input: &Input, hashed: bool) -> Result<Opened, Outcome> {
         (Source::Plain(hashing), None)
     };
     Ok(Opened { stream: Stream { source, hash: Sha256::new(), size: 0, hashed }, inside })
+}
+
+/// Opens a file to read it, whatever others do with it.
+#[cfg(not(windows))]
+fn open_file(location: &Path) -> io::Result<File> {
+    File::open(location)
+}
+
+/// Opens a file to read it, whatever others do with it: they may write, rename and delete it meanwhile. Who has the right
+/// to make backups, and uses it, reads what he may not read otherwise.
+#[cfg(windows)]
+fn open_file(location: &Path) -> io::Result<File> {
+    use std::os::windows::fs::OpenOptionsExt;
+
+    /// Read, write, delete.
+    const SHARE_ALL: u32 = 7;
+    const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+    File::options().read(true).share_mode(SHARE_ALL).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(location)
 }
 
 /// Why a file that was listed a moment ago cannot be opened. Gone, or refused because of what it is: somebody takes

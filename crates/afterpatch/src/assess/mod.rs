@@ -7,6 +7,7 @@ pub mod blocks;
 mod hive;
 pub mod interrupt;
 mod listed;
+mod live;
 pub mod outputs;
 pub(crate) mod page;
 pub mod parser;
@@ -40,7 +41,7 @@ use reading::{Accounted, Pass};
 pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> {
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
-    let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
+    let inventory = live::inventory(options, console)?;
     let folders = RuleFolders { sigma: &options.sigma, yara: &options.yara };
     let mut compiled = compile(Some(&options.packs), folders, console)?;
     if !options.sigma.is_empty() {
