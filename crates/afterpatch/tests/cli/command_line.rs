@@ -9,12 +9,13 @@ use crate::program::{afterpatch, afterpatch_with, assess_with, text};
 use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
-const VERBS: [(&str, &[&str]); 18] = [
+const VERBS: [(&str, &[&str]); 19] = [
     ("inspect", &["PAGE", "--all", "--format", "--threads", "--quiet", "-q", "--no-color"]),
     (
         "assess",
         &[
             "EVIDENCE",
+            "--live",
             "--output",
             "-o",
             "--format",
@@ -73,6 +74,23 @@ const VERBS: [(&str, &[&str]); 18] = [
             "--fail-on",
             "--publisher-name",
             "--publisher-namespace",
+            "--quiet",
+            "-q",
+            "--no-color",
+        ],
+    ),
+    (
+        "collect",
+        &[
+            "--as",
+            "--days",
+            "--from",
+            "--for",
+            "--server",
+            "--exchange-path",
+            "--iis-logs",
+            "--output",
+            "-o",
             "--quiet",
             "-q",
             "--no-color",

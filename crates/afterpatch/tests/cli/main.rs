@@ -11,6 +11,7 @@
 
 mod advise;
 mod broken_logs;
+mod collect;
 mod command_line;
 mod contract;
 mod exit_status;
