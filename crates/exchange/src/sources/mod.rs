@@ -228,7 +228,7 @@ impl EvidenceSource {
             PartsAre::Folders => parts.iter().map(|part| Row { folder: below(part), ..whole.clone() }).collect(),
             PartsAre::Files => {
                 let is_asked = |mask: &&'static str| parts.iter().any(|part| is_file_of_channel(mask, part));
-                let masks = self.masks.iter().copied().filter(|mask| is_asked(&mask)).collect();
+                let masks = self.masks.iter().copied().filter(is_asked).collect();
                 vec![Row { masks, ..whole }]
             }
             PartsAre::Nothing => vec![whole],
