@@ -79,7 +79,7 @@ fn a_velociraptor_artifact_is_one() {
         let parameters = artifact.get("parameters").and_then(Value::as_sequence).expect("parameters");
         let wanted = parameters.iter().find(|one| text(one, "name") == "Wanted").expect("the table");
         let lines: Vec<&str> = text(wanted, "default").lines().collect();
-        assert_eq!(lines[0], "Id,Take,Root,Glob,Accessor,From,Days");
+        assert_eq!(lines[0], "Id,Take,Root,Glob,Accessor,Since,Days");
         assert!(lines.iter().all(|line| line.matches(',').count() == 6 && !line.contains('"')));
         let rows = recipe.rows.iter().filter(|row| matches!(row.take, Take::Content | Take::Names));
         assert_eq!(lines.len() - 1, rows.map(|row| row.masks.len()).sum::<usize>());

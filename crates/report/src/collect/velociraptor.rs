@@ -2,7 +2,7 @@
 //!
 //! Facts: Velocidex/velociraptor, `artifacts/definitions` (Generic.Collectors.File, Windows.Search.FileFinder): keys of an
 //! artifact, a parameter of type `csv`, `glob()` with `**` for any depth and `**2` for two, the accessors `auto` and
-//! `ntfs`, `upload()`, and the columns of its two sources, which afterpatch reads.
+//! `ntfs`, `upload()`, keywords in any case (so no column is called like one), and the columns of its two sources, which afterpatch reads.
 
 use std::fmt::Write as _;
 
@@ -29,10 +29,9 @@ sources:
       LET RootOf(Root) = if(condition=Root = "exchange", then=Exchange,
         else=if(condition=Root = "iis-logs", then=IisLogs, else=SystemDrive))
 
-      LET Oldest(From, Days) = if(condition=From, then=timestamp(string=From),
-        else=if(condition=int(int=Days) > 0,
-                then=timestamp(epoch=now() - 86400 * int(int=Days)),
-                else=timestamp(epoch=0)))
+      LET IsAnyAge(Since, Days) = NOT Since AND int(int=Days) = 0
+      LET Oldest(Since, Days) = if(condition=Since, then=timestamp(string=Since),
+                                   else=timestamp(epoch=now() - 86400 * int(int=Days)))
 
       LET AllResults <= SELECT * FROM foreach(row=Wanted, query={
           SELECT Id, Take, Accessor,
@@ -43,7 +42,8 @@ sources:
                  Mtime AS Modified,
                  Atime AS LastAccessed
           FROM glob(globs=RootOf(Root=Root) + "/" + Glob, accessor=Accessor)
-          WHERE NOT IsDir AND Mtime > Oldest(From=From, Days=Days)
+          WHERE NOT IsDir
+            AND ( IsAnyAge(Since=Since, Days=Days) OR Mtime > Oldest(Since=Since, Days=Days) )
         })
 
       SELECT Created, Changed, LastAccessed, Modified, Size, SourceFile, Id
@@ -85,7 +85,7 @@ pub fn velociraptor(recipe: &Recipe) -> String {
     parameter(out, "IisLogs", &iis, "The folder in which IIS has a folder per site");
     parameter(out, "SystemDrive", "C:", "The drive of Windows");
     out.push_str("  - name: Wanted\n    description: What is taken; of rows with Take names only the names\n    type: csv\n    default: |\n");
-    out.push_str("      Id,Take,Root,Glob,Accessor,From,Days\n");
+    out.push_str("      Id,Take,Root,Glob,Accessor,Since,Days\n");
     for row in recipe.rows.iter().filter(|row| matches!(row.take, Take::Content | Take::Names)) {
         globs(row, out);
     }
