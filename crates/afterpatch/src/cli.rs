@@ -1,5 +1,6 @@
 //! The command line. No other module sees it raw: each verb gets its options as a struct.
 
+mod collect;
 mod hunt;
 mod inspect;
 mod packs;
@@ -14,6 +15,7 @@ use model::assessment::Verdict;
 use crate::assess::crew::Limits;
 use crate::exit::{Exit, Failure};
 
+pub use collect::{CollectOptions, RecipeFormat};
 pub use hunt::{HuntFormat, HuntOptions};
 pub use inspect::{InspectFormat, InspectOptions};
 pub use packs::{
@@ -58,6 +60,7 @@ pub enum Verb {
     Hunt(HuntOptions),
     Inspect(InspectOptions),
     Advise(AdviseOptions),
+    Collect(CollectOptions),
     Explain(ExplainOptions),
     Verify(VerifyReportOptions),
     Sign(SignReportOptions),
@@ -89,8 +92,11 @@ Examples:
   afterpatch assess EXC01/ EXC02/ dc-events.jsonl --from 2021-01-01 --format json")]
 pub struct AssessOptions {
     /// Folders and files with evidence, in any layout
-    #[arg(required = true, value_name = "EVIDENCE")]
+    #[arg(required_unless_present = "live", value_name = "EVIDENCE")]
     pub evidence: Vec<PathBuf>,
+    /// Read this server itself, at the places that `afterpatch collect` lists (on Windows, as administrator)
+    #[arg(long, conflicts_with = "evidence")]
+    pub live: bool,
     /// Folder for the results; must lie outside the evidence
     #[arg(short, long, value_name = "DIR", default_value = "afterpatch-report")]
     pub output: PathBuf,
@@ -320,6 +326,7 @@ impl AssessOptions {
     pub fn reading(evidence: &Path) -> Self {
         Self {
             evidence: vec![evidence.to_owned()],
+            live: false,
             output: PathBuf::new(),
             format: Format::Human,
             from: None,

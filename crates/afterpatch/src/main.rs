@@ -6,6 +6,7 @@
 mod advise;
 mod assess;
 mod cli;
+mod collect;
 mod completions;
 mod console;
 mod demo;
@@ -42,6 +43,7 @@ fn main() -> std::process::ExitCode {
         cli::Verb::Hunt(options) => hunt::run(&options, &console),
         cli::Verb::Inspect(options) => inspect::run(&options, &console),
         cli::Verb::Advise(options) => advise::run(&options, &console),
+        cli::Verb::Collect(options) => collect::run(&options, &console),
         cli::Verb::Explain(options) => explain::run(&options, &console),
         cli::Verb::Verify(options) => verify::run(&options, &console),
         cli::Verb::Sign(options) => verify::sign(&options, &console),

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -89,7 +90,7 @@ impl Inventory {
     pub fn reread(&self, input: &Input) -> Option<Rereading> {
         let opened = self.open_hashed(input, false).ok()?;
         let lines = match (&input.location, opened.inside) {
-            (Location::Path(path), None) => Lines::Plain(BufReader::new(File::open(path).ok()?)),
+            (Location::Path(path), None) => Lines::Plain(BufReader::new(open_file(path).ok()?)),
             _ => Lines::Stream(Box::new(BufReader::new(opened.stream))),
         };
         Some(Rereading { lines, at: 0 })
@@ -195,6 +196,24 @@ impl<'a> Opened<'a> {
         };
         Ok(Self { stream: Stream { bytes, outer, hash: Sha256::new(), size: 0, hashed }, inside })
     }
+}
+
+/// Opens a file to read it, whatever others do with it.
+#[cfg(not(windows))]
+pub(crate) fn open_file(location: &Path) -> io::Result<File> {
+    File::open(location)
+}
+
+/// Opens a file to read it, whatever others do with it: they may write, rename and delete it meanwhile. Who has the right
+/// to make backups, and uses it, reads what he may not read otherwise.
+#[cfg(windows)]
+pub(crate) fn open_file(location: &Path) -> io::Result<File> {
+    use std::os::windows::fs::OpenOptionsExt;
+
+    /// Read, write, delete.
+    const SHARE_ALL: u32 = 7;
+    const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+    File::options().read(true).share_mode(SHARE_ALL).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(location)
 }
 
 /// Why a file that was listed a moment ago cannot be opened. Gone, or refused because of what it is: somebody takes

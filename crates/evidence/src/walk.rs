@@ -118,18 +118,47 @@ impl Inventory {
                 inputs.push(input(root.typed.clone(), join(&prefix, &name), &root.metadata));
             }
         }
+        let mut inventory = Self { inputs, opening: opening.clone(), containers: Vec::new() };
+        inventory.put_in_order();
+        Ok(inventory)
+    }
+
+    /// Looks into archives, sorts by path, and finds the place of those that only their neighbours show.
+    fn put_in_order(&mut self) {
         // Budgets are spent in an order that does not depend on the order of the roots.
-        inputs.sort_by(|a, b| (&a.path, &a.location).cmp(&(&b.path, &b.location)));
-        let (mut inputs, containers) = look_into(inputs, opening);
-        inputs.sort_by(|a, b| order(a).cmp(&order(b)));
-        tell_apart(&mut inputs);
-        let drives: BTreeSet<String> = inputs.iter().filter_map(|input| drive_folder(&input.path)).collect();
-        for input in inputs.iter_mut().filter(|input| !input.place.anchored) {
+        self.inputs.sort_by(|a, b| (&a.path, &a.location).cmp(&(&b.path, &b.location)));
+        (self.inputs, self.containers) = look_into(std::mem::take(&mut self.inputs), &self.opening);
+        self.inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+        tell_apart(&mut self.inputs);
+        let drives: BTreeSet<String> = self.inputs.iter().filter_map(|input| drive_folder(&input.path)).collect();
+        for input in self.inputs.iter_mut().filter(|input| !input.place.anchored) {
             if let Some(place) = place_on_drive(&input.path, &drives) {
                 input.place = place;
             }
         }
-        Ok(Self { inputs, opening: opening.clone(), containers })
+    }
+
+    /// Lists what lies below folders of a running server and is wanted there. A folder that is not there holds nothing.
+    /// Each folder or file comes with the path under which it stands in the evidence: `C/inetpub/wwwroot`. `keep` is asked
+    /// for each file with its path on the server; what could not be listed always stays.
+    #[must_use]
+    pub fn walk_places(places: &[(PathBuf, String)], keep: &dyn Fn(&str) -> bool) -> Self {
+        let mut inputs = Vec::new();
+        for (location, path) in places {
+            match fs::metadata(location) {
+                Ok(metadata) if metadata.is_dir() => list(location, path, 0, &mut inputs),
+                Ok(metadata) => inputs.push(input(location.clone(), path.clone(), &metadata)),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => inputs.push(passed_over(location, path, Outcome::Unreadable(reason(&error)))),
+            }
+        }
+        let mut inventory = Self { inputs, ..Self::default() };
+        inventory.inputs.sort_by(|a, b| (&a.path, &a.location).cmp(&(&b.path, &b.location)));
+        inventory.inputs.dedup_by(|a, b| a.path == b.path);
+        let could_not_be_listed = |input: &Input| matches!(input.passed_over, Some(Outcome::Unreadable(_)));
+        inventory.inputs.retain(|input| could_not_be_listed(input) || keep(&input.place.on_server));
+        inventory.put_in_order();
+        inventory
     }
 
     /// Refuses an output folder inside a root, and the folder in which a root that is a file stands. Asked once more
@@ -453,6 +482,25 @@ pub(crate) mod tests {
             assert_eq!(listed(&[case.clone(), folder.path(others)]), once, "{others}");
         }
         assert_eq!(listed(&[folder.path("case-b"), case]).len(), 3, "a longer name is another folder");
+    }
+
+    #[test]
+    fn places_of_a_running_server_stand_under_their_drive() {
+        let folder = Folder::new("places");
+        folder.put("w/x.aspx", b"");
+        folder.put("w/deep/y.gif", b"");
+        let places = [
+            (folder.path("w"), "C/inetpub/wwwroot".to_owned()),
+            (folder.path("w/deep"), "C/inetpub/wwwroot/deep".to_owned()),
+            (folder.path("w/x.aspx"), "C/x.aspx".to_owned()),
+            (folder.path("absent"), "D/absent".to_owned()),
+        ];
+        let paths = |keep: &dyn Fn(&str) -> bool| -> Vec<String> {
+            Inventory::walk_places(&places, keep).inputs.into_iter().map(|input| input.place.on_server).collect()
+        };
+        let all = [r"c:\inetpub\wwwroot\deep\y.gif", r"c:\inetpub\wwwroot\x.aspx", r"c:\x.aspx"];
+        assert_eq!(paths(&|_| true), all);
+        assert_eq!(paths(&|path| path.ends_with(".gif")), all[..1]);
     }
 
     #[test]

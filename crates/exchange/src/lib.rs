@@ -11,7 +11,7 @@
 //! * [`is_known_page`], [`place_of_url`], [`url_of_path`], [`file_belongs`], [`is_of_build`], [`odd_name`]: web folders
 //! * [`is_telling_name`], [`is_watched_path`]: which files of a volume are worth a look
 //! * [`standing`], [`disclosed_key`]: modules, handlers and agents that belong, and machine keys that are public
-//! * [`retention`], [`evidence_places`]: where evidence lies and how long it is kept
+//! * [`sources`], [`place_of_source`], [`places`]: where evidence lies, how long it is kept, what it answers
 
 mod advice;
 mod builds;
@@ -21,7 +21,7 @@ mod fixes;
 mod names;
 mod pages;
 mod places;
-mod retention;
+mod sources;
 mod table;
 mod updates;
 
@@ -35,7 +35,9 @@ pub use fixes::{Fix, FixState, Hole, Judged, Judgement};
 pub use names::{Odd, Oddity, odd_name};
 pub use pages::{Place, is_known_page, place_of_url};
 pub use places::{is_page_name, is_telling_name, is_watched_path};
-pub use retention::{EvidencePlace, Retention, evidence_places, retention};
+pub use sources::{
+    EvidenceSource, Folders, PartsAre, Retention, live_folders, place_of_source, places, source, sources,
+};
 pub use updates::Step;
 
 /// The day up to which the data of `knowledge/` is complete.

@@ -184,8 +184,14 @@ impl Missing {
     fn explained(self, needs: &[Need]) -> Uncovered {
         let unmet: Vec<&Need> = self.unmet.iter().filter_map(|need| needs.get(*need)).collect();
         let settle = settle(&self.span, self.why, &unmet);
-        Uncovered { from: self.span.from, until: self.span.until, why: self.why.to_owned(), settle }
+        let sources = sources(unmet.iter().copied());
+        Uncovered { from: self.span.from, until: self.span.until, why: self.why.to_owned(), settle, sources }
     }
+}
+
+/// The sources that would meet these needs, each once.
+pub(crate) fn sources<'n>(needs: impl Iterator<Item = &'n Need>) -> Vec<String> {
+    needs.flat_map(|need| need.any_of.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// What to collect for a stretch: which logs, of which days, and where such logs still lie.
@@ -196,7 +202,7 @@ fn settle(span: &Span, why: &str, unmet: &[&Need]) -> String {
     let wish = |need: &&Need| {
         let words = need.settle.trim().trim_end_matches('.');
         let words = if words.is_empty() { format!("the logs {}", need.any_of.join(" or ")) } else { words.to_owned() };
-        let places: Vec<String> = need.any_of.iter().filter_map(|source| place_of(source)).collect();
+        let places: Vec<String> = need.any_of.iter().filter_map(|source| exchange::place_of_source(source)).collect();
         // A pack that names the place itself needs no second one.
         if places.is_empty() || words.contains('\\') { words } else { format!("{words} ({})", places.join(" or ")) }
     };
@@ -212,29 +218,6 @@ fn settle(span: &Span, why: &str, unmet: &[&Need]) -> String {
         _ => "from a backup, a volume shadow copy or the log platform",
     };
     format!("{} of {} to {}, {where_else}", wishes.join(" and "), day(span.from), day(span.until))
-}
-
-/// Where a source lies on a server with default paths.
-pub(crate) fn place_of(source: &str) -> Option<String> {
-    let (family, part) = source.split_once('/').unwrap_or((source, ""));
-    let text = match (family, part) {
-        ("httpproxy", part) => format!(r"%ExchangeInstallPath%Logging\HttpProxy\{part}"),
-        ("iis", "front-end") => r"C:\inetpub\logs\LogFiles\W3SVC1".to_owned(),
-        ("iis", "back-end") => r"C:\inetpub\logs\LogFiles\W3SVC2".to_owned(),
-        ("iis", part) => format!(r"C:\inetpub\logs\LogFiles\{part}"),
-        ("ecpserver", _) => r"%ExchangeInstallPath%Logging\ECP\Server".to_owned(),
-        ("ecpactivity", _) => r"%ExchangeInstallPath%Logging\ECP\Activity".to_owned(),
-        ("oabgenerator", _) => r"%ExchangeInstallPath%Logging\OABGeneratorLog".to_owned(),
-        ("rps_http" | "rps_cmdlet", _) => r"%ExchangeInstallPath%Logging\CmdletInfra".to_owned(),
-        ("ews", _) => r"%ExchangeInstallPath%Logging\Ews".to_owned(),
-        ("mapihttp", _) => r"%ExchangeInstallPath%Logging\MapiHttp".to_owned(),
-        ("messagetracking", _) => r"%ExchangeInstallPath%TransportRoles\Logs\MessageTracking".to_owned(),
-        ("windows", part) if !part.is_empty() => {
-            format!(r"%SystemRoot%\System32\winevt\Logs\{}.evtx", part.replace('/', "%4"))
-        }
-        _ => return None,
-    };
-    Some(text)
 }
 
 /// The sources that can meet a need, with their stretches stretched to the window's edges where they come close and

@@ -214,14 +214,17 @@ impl Ground<'_> {
 /// No log shows whether it was used.
 fn no_trace(span: &Span, campaign: &Campaign) -> Uncovered {
     let wishes: Vec<&str> = campaign.needs.iter().map(|need| need.settle.as_str()).collect();
-    Uncovered { from: span.from, until: span.until, why: "leaves no trace".to_owned(), settle: wishes.join("; ") }
+    let sources = coverage::sources(campaign.needs.iter());
+    let why = "leaves no trace".to_owned();
+    Uncovered { from: span.from, until: span.until, why, settle: wishes.join("; "), sources }
 }
 
 fn no_logs(span: &Span, campaign: &Campaign) -> Uncovered {
     let wishes: Vec<&str> = campaign.needs.iter().map(|need| need.settle.as_str()).collect();
     let settle =
         format!("no log of this server is in the evidence; {} (from {} on)", wishes.join("; "), when(span.from));
-    Uncovered { from: span.from, until: span.until, why: "absent".to_owned(), settle }
+    let sources = coverage::sources(campaign.needs.iter());
+    Uncovered { from: span.from, until: span.until, why: "absent".to_owned(), settle, sources }
 }
 
 #[cfg(test)]

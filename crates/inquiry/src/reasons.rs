@@ -174,10 +174,10 @@ fn would_change(case: &Case<'_>) -> Vec<String> {
     change.truncate(CHANGE_MAX);
     change.extend(case.blind.iter().cloned());
     if !case.server.web_folders_present {
-        change.push(
-            r"the web folders (C:\inetpub\wwwroot, %ExchangeInstallPath%FrontEnd\HttpProxy) are not in the evidence; a web shell that nobody used would lie there"
-                .to_owned(),
-        );
+        change.push(format!(
+            "the web folders ({}) are not in the evidence; a web shell that nobody used would lie there",
+            exchange::places(&["web-root", "web-front-end"])
+        ));
     }
     change
 }

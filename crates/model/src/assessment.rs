@@ -298,6 +298,8 @@ pub struct Uncovered {
     pub why: String,
     /// What to collect.
     pub settle: String,
+    /// The sources that would settle it, as they are spelt in coverage; empty where none is known that would.
+    pub sources: Vec<String>,
 }
 
 /// When it began.

@@ -2,7 +2,8 @@
 //!
 //! Every other room speaks in these types: when ([`Utc`]), where from ([`Origin`], [`Source`]), what was read
 //! ([`Row`], [`WindowsEvent`]), what could not be read ([`Reject`]), which files a list names ([`listing`]), what was seen ([`observation`]), and what is
-//! said about it in the end ([`assessment`]), or from a build number alone ([`advice`]).
+//! said about it in the end ([`assessment`]), or from a build number alone ([`advice`]), and what to collect
+//! ([`collecting`]).
 //!
 //! This room does no I/O, reads no clock and knows no other room.
 
@@ -10,6 +11,7 @@ pub mod advice;
 pub mod assessment;
 mod build;
 pub mod campaign;
+pub mod collecting;
 pub mod file;
 pub mod listing;
 pub mod observation;

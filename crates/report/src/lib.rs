@@ -1,10 +1,11 @@
 //! An assessment becomes a page, a timeline, a manifest, a terminal screen: one file per output.
 //!
 //! Everything here is a pure function from an [`model::assessment::Assessment`] (and the file records) or an
-//! [`model::advice::Advice`] to text: no file system, no clock, no network, no printing. Evidence text becomes visible
+//! [`model::advice::Advice`] or a [`model::collecting::Recipe`] to text: no file system, no clock, no network, no printing. Evidence text becomes visible
 //! only through [`hostile`].
 
 pub mod advice;
+pub mod collect;
 pub mod custody;
 pub mod hostile;
 pub mod html;

@@ -19,6 +19,8 @@ use crate::cli::{AdviceFormat, AdviseOptions, FailOnHole};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use asked::Asked;
+pub use from::assessment_in;
+pub use table::content;
 
 /// More different builds than there are of Exchange are no builds.
 const BUILDS_MAX: usize = 2_000;

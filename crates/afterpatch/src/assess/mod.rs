@@ -10,6 +10,7 @@ mod hive;
 pub mod interrupt;
 mod journal;
 mod listed;
+mod live;
 pub mod outputs;
 pub(crate) mod page;
 pub mod parser;
@@ -51,7 +52,7 @@ pub const WORKER_VERB: &str = "read-for-another-process";
 pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> {
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
-    let inventory = Inventory::walk_with(&options.evidence, &options.archives.opening()).map_err(refused)?;
+    let inventory = live::inventory(options, console)?;
     let folders = RuleFolders { sigma: &options.sigma, yara: &options.yara };
     let rules = Rules::open(Some(&options.packs), folders)?;
     // It compiles its rules while this one does.

@@ -58,8 +58,8 @@ fn complete_file(crew: &mut Crew<'_>, file: u32, mut cut: Cut<'_>, left: usize) 
     crew.perform(&job, &[file], &mut |_, part| {
         let Part::Lines(lines) = part else { return };
         for (offset, line) in lines {
-            still_left = still_left.saturating_sub(line.len());
             let line = line.strip_suffix(b"\r").unwrap_or(&line);
+            still_left = still_left.saturating_sub(line.len());
             for record in cut.remove(&offset).into_iter().flatten() {
                 // Evidence that changed under our hands is not shown as what was judged.
                 if line.starts_with(&record.raw) {

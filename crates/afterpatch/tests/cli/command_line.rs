@@ -9,12 +9,13 @@ use crate::program::{afterpatch, afterpatch_with, assess_with, text};
 use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
-const VERBS: [(&str, &[&str]); 20] = [
+const VERBS: [(&str, &[&str]); 21] = [
     ("inspect", &["PAGE", "--all", "--format", "--threads", "--password", "--quiet", "-q", "--no-color"]),
     (
         "assess",
         &[
             "EVIDENCE",
+            "--live",
             "--output",
             "-o",
             "--format",
@@ -22,6 +23,10 @@ const VERBS: [(&str, &[&str]); 20] = [
             "--to",
             "--threads",
             "--fail-on",
+            "--resume",
+            "--isolation",
+            "--memory",
+            "--stall",
             "--password",
             "--packs",
             "--add-packs",
@@ -75,6 +80,23 @@ const VERBS: [(&str, &[&str]); 20] = [
             "--fail-on",
             "--publisher-name",
             "--publisher-namespace",
+            "--quiet",
+            "-q",
+            "--no-color",
+        ],
+    ),
+    (
+        "collect",
+        &[
+            "--as",
+            "--days",
+            "--from",
+            "--for",
+            "--server",
+            "--exchange-path",
+            "--iis-logs",
+            "--output",
+            "-o",
             "--quiet",
             "-q",
             "--no-color",

@@ -11,6 +11,7 @@
 
 mod advise;
 mod broken_logs;
+mod collect;
 mod collected;
 mod command_line;
 mod contract;

@@ -346,6 +346,38 @@ mod tests {
         Route::of(&source).ok()
     }
 
+    /// Whatever a shipped rule looks in is asked for: its family, its channels.
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "our own packs, not evidence")]
+    fn what_shipped_rules_look_in_is_collected() {
+        let asked = |family: &str, part: &str| {
+            let holds = |row: &&exchange::EvidenceSource| {
+                row.is_asked() && row.family == family && (part.is_empty() || row.part(part).is_some())
+            };
+            assert!(exchange::sources().iter().any(|row| holds(&row)), "no row of sources.csv holds {family} {part}");
+        };
+        let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../packs")).expect("packs");
+        let rules =
+            folders.flat_map(|pack| std::fs::read_dir(pack.expect("a pack").path().join("rules")).expect("rules"));
+        let mut seen = 0;
+        for rule in rules {
+            let text = std::fs::read_to_string(rule.expect("a rule").path()).expect("text");
+            for rule in rsigma_parser::parse_sigma_yaml(&text).expect("Sigma").rules {
+                seen += 1;
+                match Route::of(&rule.logsource).expect("shipped rules have a log source that is read") {
+                    Route::Rows(family) => asked(family.name(), ""),
+                    Route::Files | Route::Configuration => asked(Family::File.name(), ""),
+                    Route::Registry => asked(Family::Registry.name(), ""),
+                    Route::Events(scopes) | Route::EventsAndRegistry(scopes) => {
+                        let channels = scopes.iter().filter_map(|scope| scope.log).flat_map(super::EventLog::channels);
+                        channels.for_each(|channel| asked(Family::Windows.name(), channel));
+                    }
+                }
+            }
+        }
+        assert!(seen > 300, "{seen}");
+    }
+
     #[test]
     fn knows_the_logs_that_are_read() {
         assert_eq!(route("exchange", "", "httpproxy"), Some(Route::Rows(Family::HttpProxy)));

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::budgets::Opening;
 use crate::ended::{ended, outcome_of};
-use crate::read::not_opened;
+use crate::read::{not_opened, open_file};
 use codec::Codec;
 use rewind::{Rewinding, Window};
 pub(crate) use tar::is_tar;
@@ -227,7 +227,7 @@ impl Read for Whole<'_> {
 }
 
 fn open_file(path: &PathBuf) -> Result<File, Outcome> {
-    let file = File::open(path).map_err(not_opened)?;
+    let file = open_file(path).map_err(not_opened)?;
     let metadata = file.metadata().map_err(|error| outcome_of(&error))?;
     if metadata.is_file() { Ok(file) } else { Err(Outcome::NotRegular) }
 }

@@ -110,10 +110,11 @@ fn commands(ran: &[&Seen]) -> String {
 fn unknown(case: &Case<'_>, some_commands: bool) -> Vec<String> {
     let mut unknown = Vec::new();
     if !has_source(case, "windows/Security") && !has_source(case, "windows/Microsoft-Windows-Sysmon") {
-        unknown.push(
-            r"what ran on the server: collect Security.evtx (event 4688) and, where installed, Microsoft-Windows-Sysmon%4Operational.evtx from %SystemRoot%\System32\winevt\Logs, and telemetry of endpoint protection"
-                .to_owned(),
-        );
+        unknown.push(format!(
+            "what ran on the server: collect {} (event 4688) and, where installed, {}, and telemetry of endpoint protection",
+            exchange::place_of_source("windows/Security").unwrap_or_default(),
+            exchange::place_of_source("windows/Microsoft-Windows-Sysmon/Operational").unwrap_or_default()
+        ));
     } else if !some_commands {
         unknown.push(
             "event 4688 names commands only where auditing of command lines was switched on; Prefetch, Amcache and \

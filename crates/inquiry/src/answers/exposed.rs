@@ -64,7 +64,7 @@ fn confidence(case: &Case<'_>) -> Confidence {
 }
 
 fn unknown(case: &Case<'_>) -> Vec<String> {
-    let setup = r"C:\ExchangeSetupLogs\ExchangeSetup.log names every update and its time";
+    let setup = format!("{} names every update and its time", exchange::places(&["setup"]));
     match case.builds.iter().map(|span| span.first_seen).min() {
         None => {
             vec![format!("which build ran, and since when: {setup}, the HttpProxy logs name the build in every record")]

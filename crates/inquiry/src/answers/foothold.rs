@@ -77,10 +77,10 @@ fn web_shell(case: &Case<'_>, shell: &WebShell) -> String {
 fn unknown(case: &Case<'_>) -> Vec<String> {
     let mut unknown = Vec::new();
     if !case.server.web_folders_present {
-        unknown.push(
-            r"web shells that nobody used: collect C:\inetpub\wwwroot, %ExchangeInstallPath%FrontEnd\HttpProxy and the Temporary ASP.NET Files"
-                .to_owned(),
-        );
+        unknown.push(format!(
+            "web shells that nobody used: collect {}",
+            exchange::places(&["web-root", "web-front-end", "compiled-pages"])
+        ));
     }
     let by_name = case
         .server
@@ -99,10 +99,10 @@ fn unknown(case: &Case<'_>) -> Vec<String> {
     }
     let is_event_log = |name: &str| name.starts_with("windows/") && !name.starts_with("windows/Antivirus/");
     if !case.spoken.iter().any(|one| is_event_log(&one.name)) {
-        unknown.push(
-            r"services, tasks and accounts: collect %SystemRoot%\System32\winevt\Logs (Security, System, MSExchange Management), C:\Windows\System32\Tasks and the hives SYSTEM, SOFTWARE and SAM of C:\Windows\System32\config"
-                .to_owned(),
-        );
+        unknown.push(format!(
+            "services, tasks and accounts: collect {}",
+            exchange::places(&["event-security", "event-system", "event-management", "tasks", "hives"])
+        ));
     }
     unknown.push(
         "IIS modules, transport agents, inbox rules and roles: applicationHost.config, agents.config and exports of \

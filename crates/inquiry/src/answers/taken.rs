@@ -97,10 +97,10 @@ fn thing(one: &Seen) -> String {
 fn unknown(case: &Case<'_>, taken: &[&Seen]) -> Vec<String> {
     let mut unknown = Vec::new();
     if case.mailboxes.iter().any(|one| one.mailbox == NOT_NAMED) || !has_source(case, "ews") {
-        unknown.push(
-            r"which mailboxes, and how much: collect %ExchangeInstallPath%Logging\Ews of the same hours; mailbox audit logs name items where auditing was on"
-                .to_owned(),
-        );
+        unknown.push(format!(
+            "which mailboxes, and how much: collect {} of the same hours; mailbox audit logs name items where auditing was on",
+            exchange::places(&["ews"])
+        ));
     }
     if !taken.is_empty() {
         unknown.push(

@@ -110,12 +110,14 @@ fn proxylogon() -> Exposure {
                 until: at("2021-02-20T00:00:00Z"),
                 why: "rotated".to_owned(),
                 settle: "HttpProxy\\Ecp logs from backup for 2021-01-03 to 2021-02-20".to_owned(),
+                sources: Vec::new(),
             },
             Uncovered {
                 from: at("2021-03-04T00:00:00Z"),
                 until: at("2021-03-05T06:00:00Z"),
                 why: "gap".to_owned(),
                 settle: "ECP server logs of 2021-03-04 from another copy".to_owned(),
+                sources: Vec::new(),
             },
         ],
     }

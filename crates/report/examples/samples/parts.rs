@@ -288,6 +288,7 @@ pub fn cannot_tell_server(name: &str) -> ServerAssessment {
         settle:
             "IIS logs (inetpub\\logs\\LogFiles\\W3SVC1) or HttpProxy\\Ecp logs from backup for 2021-01-03 to 2021-02-24"
                 .to_owned(),
+        sources: Vec::new(),
     }];
     server.coverage = vec![
         coverage("httpproxy/Ecp", left, "2021-03-12T00:00:00Z", [14, 112_331, 0], &[]),
