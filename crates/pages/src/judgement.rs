@@ -100,7 +100,10 @@ pub(crate) fn judge(followed: &Followed) -> (Judgement, String) {
         seen(Fact::StartsFixed),
     ];
     if tools.into_iter().filter(|has| *has).count() >= 2 {
-        return (Judgement::Shell, "It does several things that only operators of a server do, as it is told.".to_owned());
+        return (
+            Judgement::Shell,
+            "It does several things that only operators of a server do, as it is told.".to_owned(),
+        );
     }
     if let Some(because) = takes_the_server(followed) {
         return (Judgement::Shell, because);

@@ -1,8 +1,8 @@
 //! One pass over all inputs, each read to its end: told what it is, handed to its reader, and accounted for. What is
 //! made of it is a matter of the [`Pass`].
 
-use std::io::Read as _;
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
@@ -198,7 +198,6 @@ impl<P: Pass> Reading<'_, P> {
         *slot = Some(read.clone());
         drop(records);
         self.pass.take(&read, number(index), told);
-        }
     }
 
     fn wait_for_room(&self, file: u32) {

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::budgets::Opening;
 use crate::ended::{ended, outcome_of};
-use crate::read::{not_opened, open_file};
+use crate::read::{self, not_opened};
 use codec::Codec;
 use rewind::{Rewinding, Window};
 pub(crate) use tar::is_tar;
@@ -226,8 +226,8 @@ impl Read for Whole<'_> {
     }
 }
 
-fn open_file(path: &PathBuf) -> Result<File, Outcome> {
-    let file = open_file(path).map_err(not_opened)?;
+fn open_file(path: &std::path::Path) -> Result<File, Outcome> {
+    let file = read::open_file(path).map_err(not_opened)?;
     let metadata = file.metadata().map_err(|error| outcome_of(&error))?;
     if metadata.is_file() { Ok(file) } else { Err(Outcome::NotRegular) }
 }
