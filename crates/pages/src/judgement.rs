@@ -100,7 +100,10 @@ pub(crate) fn judge(followed: &Followed) -> (Judgement, String) {
         seen(Fact::StartsFixed),
     ];
     if tools.into_iter().filter(|has| *has).count() >= 2 {
-        return (Judgement::Shell, "It does several things that only operators of a server do, as it is told.".to_owned());
+        return (
+            Judgement::Shell,
+            "It does several things that only operators of a server do, as it is told.".to_owned(),
+        );
     }
     if let Some(because) = takes_the_server(followed) {
         return (Judgement::Shell, because);
@@ -149,6 +152,13 @@ fn against_the_grain(followed: &Followed) -> Option<String> {
     }
     if seen(Fact::StartsFixed) {
         return Some("It starts a program, which no page of ASP.NET does.".to_owned());
+    }
+    if seen(Fact::MakesNamed) {
+        return Some(told(Ability::Load, does(Ability::Load)));
+    }
+    let files = [Fact::Creates, Fact::Deletes, Fact::Reads, Fact::Lists];
+    if files.into_iter().any(seen) && !followed.facts.declared.is_empty() {
+        return Some("It reaches any file it is told and calls functions of Windows.".to_owned());
     }
     // An application knows its database; a page that asks for it and runs statements is a console.
     let asks = seen(Fact::AnyDatabase) || seen(Fact::AnyStatement);

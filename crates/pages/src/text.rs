@@ -11,8 +11,12 @@ pub(crate) fn of(bytes: &[u8]) -> Cow<'_, str> {
         [0xFF, 0xFE, rest @ ..] => Cow::Owned(double(rest, u16::from_le_bytes)),
         [0xFE, 0xFF, rest @ ..] => Cow::Owned(double(rest, u16::from_be_bytes)),
         // `<` or `%` and zeros: an encoding without its mark.
-        [first, 0, 0, 0, second, 0, 0, 0, ..] if *first != 0 && *second != 0 => Cow::Owned(wide(bytes, u32::from_le_bytes)),
-        [0, 0, 0, first, 0, 0, 0, second, ..] if *first != 0 && *second != 0 => Cow::Owned(wide(bytes, u32::from_be_bytes)),
+        [first, 0, 0, 0, second, 0, 0, 0, ..] if *first != 0 && *second != 0 => {
+            Cow::Owned(wide(bytes, u32::from_le_bytes))
+        }
+        [0, 0, 0, first, 0, 0, 0, second, ..] if *first != 0 && *second != 0 => {
+            Cow::Owned(wide(bytes, u32::from_be_bytes))
+        }
         [first, 0, second, 0, ..] if *first != 0 && *second != 0 => Cow::Owned(double(bytes, u16::from_le_bytes)),
         [0, first, 0, second, ..] if *first != 0 && *second != 0 => Cow::Owned(double(bytes, u16::from_be_bytes)),
         _ => match std::str::from_utf8(bytes) {

@@ -156,7 +156,8 @@ pub(crate) fn compile(packs: &[Pack], sets: &[YaraSet], first: RuleIndex) -> Com
     }
     let programs = Some(programs).filter(|programs| programs.rules().next().is_some());
     let own_packs = packs.iter().filter(|pack| !pack.imported).map(|pack| format!("{}/", pack.id)).collect();
-    let yara = (!rules.is_empty()).then_some(Yara { scanner, programs, has_others: !sets.is_empty(), rules, own_packs });
+    let yara =
+        (!rules.is_empty()).then_some(Yara { scanner, programs, has_others: !sets.is_empty(), rules, own_packs });
     Compiled { yara, facts, refused, accounts }
 }
 

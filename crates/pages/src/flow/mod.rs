@@ -399,9 +399,7 @@ impl Follower {
         let pieces = [Piece { kind: PieceKind::Shown, text, line: 1, language: self.language }];
         let parsed = code::parse(self.language, &pieces, 0);
         match parsed.program.statements.as_slice() {
-            [Statement { kind: StatementKind::Show(expression), .. }]
-                if parsed.skipped == 0 =>
-            {
+            [Statement { kind: StatementKind::Show(expression), .. }] if parsed.skipped == 0 => {
                 let expression = expression.clone();
                 self.evaluate(&expression)
             }

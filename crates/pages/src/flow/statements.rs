@@ -479,7 +479,9 @@ impl Follower {
         let unreached = self.unreached.pop().flatten();
         let result = match (returned.or(named), unreached) {
             // What is called is what it is; of anything else it matters whether it may have been sent.
-            (Some(result @ Value { known: Known::Path(_) | Known::Function(_), .. }), _) | (Some(result), None) => result,
+            (Some(result @ Value { known: Known::Path(_) | Known::Function(_), .. }), _) | (Some(result), None) => {
+                result
+            }
             (Some(result), Some(unreached)) => result.or(&unreached),
             (None, unreached) => unreached.unwrap_or_default(),
         };

@@ -22,7 +22,13 @@ const DESERIALIZERS: &[&str] =
     &["binaryformatter", "losformatter", "objectstateformatter", "soapformatter", "netdatacontractserializer"];
 
 impl Follower {
-    pub(super) fn runs_code(&mut self, class: &str, method: &str, receiver: Option<&Value>, arguments: &[Value]) -> Option<Value> {
+    pub(super) fn runs_code(
+        &mut self,
+        class: &str,
+        method: &str,
+        receiver: Option<&Value>,
+        arguments: &[Value],
+    ) -> Option<Value> {
         let is_script = matches!(self.language, Language::VbScript | Language::JScript);
         let code = match (class, method) {
             ("", "eval" | "execute" | "executeglobal") | ("this" | "window" | "global", "eval") if is_script => {
@@ -94,7 +100,13 @@ impl Follower {
         Some(Value::default())
     }
 
-    pub(super) fn starts(&mut self, class: &str, method: &str, receiver: Option<&Value>, arguments: &[Value]) -> Option<Value> {
+    pub(super) fn starts(
+        &mut self,
+        class: &str,
+        method: &str,
+        receiver: Option<&Value>,
+        arguments: &[Value],
+    ) -> Option<Value> {
         let is_start = match (class, method) {
             ("process" | "wscript.shell" | "shell.application", "start" | "run" | "exec" | "shellexecute")
             | ("", "shell" | "shellexecute")
@@ -141,7 +153,13 @@ impl Follower {
         Some(Value::sent(Some(trail), Control::Part))
     }
 
-    pub(super) fn loads(&mut self, class: &str, method: &str, receiver: Option<&Value>, arguments: &[Value]) -> Option<Value> {
+    pub(super) fn loads(
+        &mut self,
+        class: &str,
+        method: &str,
+        receiver: Option<&Value>,
+        arguments: &[Value],
+    ) -> Option<Value> {
         let first = arguments.first();
         let name = Named(class, method);
         match (class, method) {

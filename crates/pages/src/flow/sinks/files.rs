@@ -86,21 +86,14 @@ impl Follower {
         receiver: Option<&Value>,
         arguments: &[Value],
     ) -> Option<Value> {
-        const HOLDERS: &[&str] = &[
-            "file",
-            "directory",
-            "fileinfo",
-            "directoryinfo",
-            "folder",
-            "scripting.filesystemobject",
-            "filesystem",
-        ];
+        const HOLDERS: &[&str] =
+            &["file", "directory", "fileinfo", "directoryinfo", "folder", "scripting.filesystemobject", "filesystem"];
         let (first, second) = (arguments.first(), arguments.get(1));
         let name = Named(class, method);
         let own = receiver.and_then(path_of);
         match method {
-            "copy" | "move" | "copyfile" | "movefile" | "replace" | "moveto" | "copyto" | "copyfolder" | "movefolder"
-            | "rename"
+            "copy" | "move" | "copyfile" | "movefile" | "replace" | "moveto" | "copyto" | "copyfolder"
+            | "movefolder" | "rename"
                 if HOLDERS.contains(&class) && !matches!(class, "directory" | "directoryinfo" | "folder") =>
             {
                 for path in [own.as_ref(), first, second].into_iter().flatten() {

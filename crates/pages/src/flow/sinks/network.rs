@@ -17,7 +17,13 @@ const FETCHERS: &[&str] = &[
 ];
 
 impl Follower {
-    pub(super) fn connects(&mut self, class: &str, method: &str, receiver: Option<&Value>, arguments: &[Value]) -> Option<Value> {
+    pub(super) fn connects(
+        &mut self,
+        class: &str,
+        method: &str,
+        receiver: Option<&Value>,
+        arguments: &[Value],
+    ) -> Option<Value> {
         let name = Named(class, method);
         let first = arguments.first();
         match (class, method) {

@@ -43,7 +43,10 @@ impl Follower {
             (ACCOUNTS, "add") if arguments.get(1).and_then(Value::as_text).as_deref() == Some("user") => {
                 self.note(Fact::MakesAccounts, &name);
             }
-            ("configurationmanager" | "webconfigurationmanager", "openwebconfiguration" | "openmachineconfiguration") => {
+            (
+                "configurationmanager" | "webconfigurationmanager",
+                "openwebconfiguration" | "openmachineconfiguration",
+            ) => {
                 return Some(Value::object(SETTINGS));
             }
             (SETTINGS, "save") => {
