@@ -47,7 +47,7 @@ pub fn read(bytes: &[u8], name: &str) -> Reading {
     if markup.pieces.len() < count || markup.cut_off {
         cut_off.push("it holds more code than is looked at".to_owned());
     }
-    let holds = held(&markup, &extension);
+    let holds = held(&markup);
     if markup.pieces.is_empty() {
         return unless_hidden(Reading { cut_off, ..Reading::default() }, holds);
     }
@@ -65,12 +65,9 @@ pub fn read(bytes: &[u8], name: &str) -> Reading {
 }
 
 /// What is odd about where a page has its code.
-fn held(markup: &markup::Markup<'_>, extension: &str) -> Option<String> {
+fn held(markup: &markup::Markup<'_>) -> Option<String> {
     const PICTURES: &[&str] = &["gif", "jpg", "jpeg", "png", "bmp", "ico", "tif", "webp"];
     const TEXTS: &[&str] = &["txt", "log", "tmp", "dat", "css", "zip", "pdf", "doc", "xls", "rar"];
-    if extension == "config" && !markup.pieces.is_empty() {
-        return Some("It is a settings file, and holds code of a page.".to_owned());
-    }
     let is_odd = |file: &str| {
         let lower = file.to_ascii_lowercase();
         let kind = lower.rsplit_once('.').map_or("", |(_, kind)| kind);
