@@ -153,6 +153,13 @@ fn against_the_grain(followed: &Followed) -> Option<String> {
     if seen(Fact::StartsFixed) {
         return Some("It starts a program, which no page of ASP.NET does.".to_owned());
     }
+    if seen(Fact::MakesNamed) {
+        return Some(told(Ability::Load, does(Ability::Load)));
+    }
+    let files = [Fact::Creates, Fact::Deletes, Fact::Reads, Fact::Lists];
+    if files.into_iter().any(seen) && !followed.facts.declared.is_empty() {
+        return Some("It reaches any file it is told and calls functions of Windows.".to_owned());
+    }
     // An application knows its database; a page that asks for it and runs statements is a console.
     let asks = seen(Fact::AnyDatabase) || seen(Fact::AnyStatement);
     (asks && seen(Fact::ReadsRows)).then(|| told(Ability::Database, does(Ability::Database)))

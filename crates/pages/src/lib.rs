@@ -47,8 +47,9 @@ pub fn read(bytes: &[u8], name: &str) -> Reading {
     if markup.pieces.len() < count || markup.cut_off {
         cut_off.push("it holds more code than is looked at".to_owned());
     }
+    let holds = held(&markup);
     if markup.pieces.is_empty() {
-        return unless_hidden(Reading { cut_off, ..Reading::default() });
+        return unless_hidden(Reading { cut_off, ..Reading::default() }, holds);
     }
     let followed = flow::follow(&text, &markup);
     let (judgement, because) = judgement::judge(&followed);
@@ -59,11 +60,29 @@ pub fn read(bytes: &[u8], name: &str) -> Reading {
         }
     }
     cut_off.extend(followed.cut_off);
-    unless_hidden(Reading { languages, judgement, because, flows: followed.flows, layers: followed.layers, cut_off })
+    let (flows, layers) = (followed.flows, followed.layers);
+    unless_hidden(Reading { languages, judgement, because, flows, layers, cut_off }, holds)
 }
 
-/// A page of which not all was followed is one to look at: padding is a way to hide.
-fn unless_hidden(mut reading: Reading) -> Reading {
+/// What is odd about where a page has its code.
+fn held(markup: &markup::Markup<'_>) -> Option<String> {
+    const PICTURES: &[&str] = &["gif", "jpg", "jpeg", "png", "bmp", "ico", "tif", "webp"];
+    const TEXTS: &[&str] = &["txt", "log", "tmp", "dat", "css", "zip", "pdf", "doc", "xls", "rar"];
+    let is_odd = |file: &str| {
+        let lower = file.to_ascii_lowercase();
+        let kind = lower.rsplit_once('.').map_or("", |(_, kind)| kind);
+        PICTURES.contains(&kind) || (TEXTS.contains(&kind) && lower.contains("upload"))
+    };
+    let (file, line) = markup.includes.iter().find(|(file, _)| is_odd(file))?;
+    Some(format!("It reads `{file}` into itself in line {line}, which runs any code that the file holds."))
+}
+
+/// A page of which not all was followed, or whose code lies in an odd place, is one to look at: those are ways to hide.
+fn unless_hidden(mut reading: Reading, holds: Option<String>) -> Reading {
+    if let Some(holds) = holds.filter(|_| reading.judgement == Judgement::Nothing) {
+        reading.judgement = Judgement::Look;
+        reading.because = holds;
+    }
     if reading.judgement == Judgement::Nothing && !reading.cut_off.is_empty() {
         reading.judgement = Judgement::Look;
         "It holds or does more than is followed, which few pages do.".clone_into(&mut reading.because);

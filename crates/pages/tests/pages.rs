@@ -168,6 +168,131 @@ fn files_of_the_site_are_written_on_request() {
 }
 
 #[test]
+fn what_no_page_of_asp_net_does_is_a_shell_there_and_looked_at_in_classic_asp() {
+    use Judgement::{Look, Nothing, Shell};
+    check(&[
+        ("a.aspx", sharp!("void Page_Load(){ Proc", "ess.Start(\"fixed.exe\"); }"), Shell),
+        ("a.asp", concat!("<%createobject(\"wscript.\" & \"shell\").r", "un \"fixed\"%>"), Look),
+        ("a.aspx", sharp!("byte[] a = Other.Bytes(); void Page_Load(){ Assem", "bly.Load(a); }"), Shell),
+        ("a.aspx", sharp!("void Page_Load(){ Assem", "bly.Load(\"System.Data\"); }"), Nothing),
+        ("a.asp", concat!("<%exec", "ute rs(\"code\")%>"), Look),
+        (
+            "a.aspx",
+            sharp!(
+                "void Page_Load(){ var c = new SqlConnection(Req",
+                "uest[\"a\"]); new SqlCommand(\"select 1\", c).ExecuteReader(); }"
+            ),
+            Shell,
+        ),
+        ("a.aspx", sharp!("[DllImport(\"k\")] static extern int Beep(int a);"), Look),
+    ]);
+}
+
+#[test]
+fn what_belongs_to_the_server_is_no_business_of_a_page() {
+    use Judgement::{Look, Nothing, Shell};
+    check(&[
+        ("a.aspx", sharp!("void Page_Load(){ Registry.LocalMachine.OpenSubK", "ey(Req", "uest[\"f\"]); }"), Shell),
+        ("a.aspx", sharp!("void Page_Load(){ Registry.LocalMachine.OpenSubK", "ey(\"Software\"); }"), Nothing),
+        ("a.aspx", sharp!("void Page_Load(){ foreach (var k in key.GetSubKeyN", "ames()) { } }"), Shell),
+        ("a.asp", "<%set m = getobject(\"WinNT://.\")\nm.create \"user\", \"a\"%>", Shell),
+        ("a.asp", "<%for each u in getobject(\"WinNT://.\")\nresponse.write u.name\nnext%>", Look),
+        ("a.asp", "<%response.write getobject(\"IIS://localhost/w3svc/1\").anonymoususerpass%>", Shell),
+        (
+            "a.aspx",
+            sharp!(
+                "void Page_Load(){ Response.Write(ConfigurationManager.ConnectionStrings[Req",
+                "uest[\"f\"]].ConnectionString); }"
+            ),
+            Shell,
+        ),
+        (
+            "a.aspx",
+            sharp!("void Page_Load(){ Use(ConfigurationManager.ConnectionStrings[\"f\"].ConnectionString); }"),
+            Nothing,
+        ),
+    ]);
+}
+
+#[test]
+fn whoever_asks_reaches_through_a_proxy_what_the_server_reaches() {
+    use Judgement::{Look, Nothing, Shell};
+    let fetch =
+        concat!("<%set x = createobject(\"msxml2.xmlhttp\")\nx.open \"GET\", req", "uest(\"u\"), false\nx.send\n");
+    let shown = format!("{fetch}response.write x.responsetext%>");
+    let kept = format!("{fetch}y = len(x.responsetext)%>");
+    check(&[
+        ("a.asp", &shown, Shell),
+        ("a.asp", &kept, Look),
+        (
+            "a.asp",
+            "<%set x = createobject(\"msxml2.xmlhttp\")\nx.open \"GET\", \"http://a/\", false\nx.send\nresponse.write x.responsetext%>",
+            Nothing,
+        ),
+        (
+            "a.aspx",
+            sharp!(
+                "void Page_Load(){ var q = WebRequest.Create(Req",
+                "uest[\"u\"]); var r = new StreamReader(q.GetResponse().GetResponseStream()); Response.Write(r.ReadToEnd()); }"
+            ),
+            Shell,
+        ),
+    ]);
+}
+
+#[test]
+fn pages_that_plant_pages_and_read_others_into_themselves() {
+    use Judgement::{Look, Nothing, Shell};
+    let own = "<%set f = createobject(\"scripting.filesystem\" & \"object\")\n\
+        t = f.opentextfile(server.mappath(request.servervariables(\"script_name\"))).readall\n";
+    let copies = format!("{own}f.createtextfile(server.mappath(\"a\" & n & \".asp\")).write t%>");
+    let counts = format!("{own}response.write len(t)%>");
+    check(&[
+        ("a.asp", &copies, Shell),
+        ("a.asp", &counts, Nothing),
+        ("a.asp", "<!--#include file=\"photos/logo.gif\"-->", Look),
+        ("a.asp", "<!--#include file=\"top.inc\"-->", Nothing),
+    ]);
+}
+
+#[test]
+fn deciphering_keeps_the_way() {
+    use Judgement::Shell;
+    check(&[
+        (
+            "a.aspx",
+            sharp!(
+                "void Page_Load(){ var d = Convert.FromBase64String(Req",
+                "uest[\"f\"]); var o = new byte[d.Length]; for (int i = 0; i < d.Length; i++) { o[i] = (byte)(d[i] ^ 7); } Assem",
+                "bly.Load(o); }"
+            ),
+            Shell,
+        ),
+        (
+            "a.asp",
+            concat!("<%for i=1 to len(req", "uest(1))\no=o&chr(asc(mid(req", "uest(1),i,1))-1)\nnext\nexec", "ute o%>"),
+            Shell,
+        ),
+        (
+            "a.asp",
+            concat!(
+                "<%@language=\"jscript\"%><%r()(r(!-''));function r(x){if(x){return Req",
+                "uest(1)+''}else{return ev",
+                "al}}%>"
+            ),
+            Shell,
+        ),
+        (
+            "a.aspx",
+            sharp!("string f=\"\"; void Page_Load(){ f = Req", "uest[\"f\"]; }")
+                .replace("</script>", concat!("</script><% Proc", "ess.Start(f); %>"))
+                .leak(),
+            Shell,
+        ),
+    ]);
+}
+
+#[test]
 fn ordinary_pages_are_none() {
     use Judgement::Nothing;
     check(&[

@@ -214,10 +214,9 @@ impl Follower {
                         return found;
                     }
                     // Under keys that are not known, what was sent was put into it.
-                    if &*class == "scripting.dictionary"
-                        && let Some(trail) = value.deep_trail()
-                    {
-                        return Value::sent(Some(trail), Control::Whole);
+                    let trail = value.deep_trail().filter(|_| &*class == "scripting.dictionary");
+                    if trail.is_some() {
+                        return Value::sent(trail, Control::Whole);
                     }
                 }
                 _ => {}

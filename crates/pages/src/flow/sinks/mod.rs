@@ -124,11 +124,11 @@ impl Follower {
             "attributes" if matches!(&*class, "file" | "folder" | "fileinfo" | "directoryinfo") => {
                 self.path_flow(Fact::Creates, Ability::Write, path_of(holder).as_ref(), &shown);
             }
-            "to" if class.starts_with("cdo") || class.starts_with("jmail") || class == "mailmessage" => {
-                // Forms do that all the time, and it is told only beside something else.
-                if value.deep_trail().is_some_and(|trail| trail.source.strength == Strength::Sent) {
-                    self.note(Fact::Mails, &shown);
-                }
+            // Forms do that all the time, and it is told only beside something else.
+            "to" if is_mail(&class)
+                && value.deep_trail().is_some_and(|trail| trail.source.strength == Strength::Sent) =>
+            {
+                self.note(Fact::Mails, &shown);
             }
             "text" | "innerhtml" | "innertext" => self.hands_out(value),
             _ => {}
@@ -145,4 +145,9 @@ impl Follower {
             self.facts.sinks.push((fact, sink.to_string(), self.at));
         }
     }
+}
+
+/// A letter that is being written.
+fn is_mail(class: &str) -> bool {
+    class.starts_with("cdo") || class.starts_with("jmail") || class == "mailmessage"
 }

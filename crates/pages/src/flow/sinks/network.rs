@@ -75,13 +75,21 @@ impl Follower {
                 }
                 None
             }
+            _ => self.answers(class, method, receiver, arguments),
+        }
+    }
+
+    /// What another machine answered is taken, or handed to whoever asks.
+    fn answers(&mut self, class: &str, method: &str, receiver: Option<&Value>, arguments: &[Value]) -> Option<Value> {
+        match (class, method) {
             // Names are told apart in C# that are the same here: `response` and `Response`.
             ("response" | "webresponse" | "outputstream" | "output", "write" | "binarywrite" | "writeline") => {
                 arguments.iter().for_each(|argument| self.hands_out(argument));
                 None
             }
             (_, "copyto" | "copytoasync") => {
-                let to_sender = matches!(&first?.known, Known::Path(path) if path.ends_with("outputstream"));
+                let to_sender =
+                    matches!(&arguments.first()?.known, Known::Path(path) if path.ends_with("outputstream"));
                 if to_sender && let Some(receiver) = receiver {
                     self.hands_out(receiver);
                 }
