@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use detect::plan::Plan;
 use detect::yara::YaraFile;
-use evidence::{Input, Inventory, Opened, Unit, kind};
+use evidence::{Input, Inventory, Opened, kind};
 use model::file::Outcome;
 use model::page::{Judgement, Reading};
 use serde::Serialize;
@@ -105,12 +105,7 @@ fn read_all(inventory: &Inventory, plan: &Plan, threads: usize) -> Vec<Option<Re
     };
     let work = || {
         while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| !interrupt::came()) {
-            match unit {
-                Unit::Sequence(indexes) => inventory.open_sequence(indexes, &mut |at, opened| take(at, opened)),
-                Unit::One(at) => {
-                    _ = inventory.inputs.get(*at).is_some_and(|input| take(*at, inventory.open(input)));
-                }
-            }
+            inventory.open_unit(unit, &mut |at, opened| take(at, opened));
         }
     };
     std::thread::scope(|scope| {

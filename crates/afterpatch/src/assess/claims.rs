@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use evidence::{Inventory, OlderHashes};
+use evidence::{Inventory, OlderHashes, Opened};
 use formats::text::encoding::{Encoding, decode_utf16};
 use model::file::{Claimed, Claims, FileRecord, Kind, Outcome};
 use model::listing::ListedHash;
@@ -209,22 +209,33 @@ fn container_hash(line: &str) -> Option<String> {
 /// SHA-1 and MD5 of the files for which a list names nothing better.
 fn older_hashes(by_file: &ByFile, inventory: &Inventory, threads: usize) -> BTreeMap<usize, (String, String)> {
     let needs = |claims: &[Claim]| claims.iter().any(|claim| claim.listed.sha256.is_none());
-    let wanted: Vec<usize> = by_file.iter().filter(|(_, claims)| needs(claims)).map(|(file, _)| *file).collect();
-    let hashes = side_by_side(wanted.len(), threads, &|number| {
-        let input = wanted.get(number).and_then(|file| inventory.inputs.get(*file))?;
-        let mut stream = inventory.open(input).ok()?.stream;
-        stream.leave_unhashed();
-        let (mut older, mut buffer) = (OlderHashes::default(), vec![0; 256 << 10]);
-        loop {
-            match stream.read(&mut buffer) {
-                _ if interrupt::came() => return None,
-                Ok(0) => return Some(older.finish()),
-                Ok(count) => older.update(buffer.get(..count).unwrap_or_default()),
-                Err(_) => return None,
-            }
+    let wanted = by_file.iter().filter(|(_, claims)| needs(claims)).map(|(file, _)| *file).collect();
+    let units = inventory.units_of(&wanted);
+    let hashes = side_by_side(units.len(), threads, &|number| {
+        let mut hashes = Vec::new();
+        if let Some(unit) = units.get(number) {
+            inventory.open_unit(unit, &mut |file, opened| {
+                hashes.extend(opened.ok().and_then(older).map(|older| (file, older)));
+                !interrupt::came()
+            });
         }
+        hashes
     });
-    wanted.into_iter().zip(hashes).filter_map(|(file, hashes)| Some((file, hashes?))).collect()
+    hashes.into_iter().flatten().collect()
+}
+
+fn older(opened: Opened<'_>) -> Option<(String, String)> {
+    let mut stream = opened.stream;
+    stream.leave_unhashed();
+    let (mut older, mut buffer) = (OlderHashes::default(), vec![0; 256 << 10]);
+    loop {
+        match stream.read(&mut buffer) {
+            _ if interrupt::came() => return None,
+            Ok(0) => return Some(older.finish()),
+            Ok(count) => older.update(buffer.get(..count).unwrap_or_default()),
+            Err(_) => return None,
+        }
+    }
 }
 
 /// Compares one file with what each list says of it. A list that names it several times is right when it is right once;

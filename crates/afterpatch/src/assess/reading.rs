@@ -1,7 +1,6 @@
 //! One pass over all inputs, each read to its end: told what it is, handed to its reader, and accounted for. What is
 //! made of it is a matter of the [`Pass`].
 
-use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
@@ -74,19 +73,6 @@ impl<P: Pass> Drop for EndingRest<'_, P> {
     }
 }
 
-/// The pieces of work of these inputs: what an archive only has from its front is gone through once.
-pub fn units_of(inventory: &Inventory, files: &[u32]) -> Vec<Unit> {
-    let wanted: BTreeSet<usize> = files.iter().map(|file| *file as usize).collect();
-    let of_wanted = |unit: Unit| match unit {
-        Unit::One(index) => wanted.contains(&index).then_some(Unit::One(index)),
-        Unit::Sequence(mut indexes) => {
-            indexes.retain(|index| wanted.contains(index));
-            (!indexes.is_empty()).then_some(Unit::Sequence(indexes))
-        }
-    };
-    inventory.units().into_iter().filter_map(of_wanted).collect()
-}
-
 /// Reads inputs by their numbers. What is handed back is in their order.
 pub fn read_all<P: Pass>(inventory: &Inventory, files: &[u32], pass: &P, threads: usize) -> Vec<Read> {
     let read = |parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, number: u64| {
@@ -97,7 +83,7 @@ pub fn read_all<P: Pass>(inventory: &Inventory, files: &[u32], pass: &P, threads
     let pool = Pool::new(threads, &read, &interrupt::INTERRUPTED);
     let records = Mutex::new(std::iter::repeat_with(|| None).take(inventory.inputs.len()).collect());
     let reading = Reading { inventory, pass, pool: &pool, records };
-    let units = units_of(inventory, files);
+    let units = inventory.units_of(&files.iter().map(|file| *file as usize).collect());
     for lost in pool.run(threads, units.len(), &|at| units.get(at).into_iter().for_each(|unit| reading.read(unit))) {
         units.get(lost).into_iter().for_each(|unit| reading.lose(unit));
     }

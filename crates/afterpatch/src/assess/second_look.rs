@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use detect::observe::{FileFacts, FileTally, Join, JoinObserver, Tally};
-use evidence::{Opened, Unit, kind, place};
+use evidence::{Opened, kind, place};
 use formats::block::Block;
 use formats::text::encoding::{Encoding, decode_utf16};
 use model::Utc;
@@ -16,7 +16,7 @@ use super::crew::Crew;
 use super::interrupt::INTERRUPTED;
 use super::parser::Parser;
 use super::pool::Pool;
-use super::reading::{Accounted, units_of};
+use super::reading::Accounted;
 use super::work::{Job, Log, Note, Part, Reader};
 
 /// Records of one request are no further apart than this in any two logs.
@@ -100,17 +100,13 @@ pub fn search_all(
         });
         tell(Note::Done(file, Part::Joined(Box::new(found.unwrap_or_default()))));
     };
-    let inventory = reader.inventory;
-    let units = units_of(inventory, files);
-    pool.run(reader.threads, units.len(), &|number| match units.get(number) {
-        Some(Unit::One(index)) => {
-            inventory.inputs.get(*index).into_iter().for_each(|input| look(*index, inventory.open(input)));
-        }
-        Some(Unit::Sequence(indexes)) => inventory.open_sequence(indexes, &mut |index, opened| {
+    let units = reader.inventory.units_of(&files.iter().map(|file| *file as usize).collect());
+    pool.run(reader.threads, units.len(), &|number| {
+        let Some(unit) = units.get(number) else { return };
+        reader.inventory.open_unit(unit, &mut |index, opened| {
             look(index, opened);
             !pool.is_interrupted()
-        }),
-        None => {}
+        });
     });
 }
 

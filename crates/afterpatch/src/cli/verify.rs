@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Listing, PasswordOptions, THREADS_MAX};
+use super::{ArchiveOptions, Listing, PasswordOptions, THREADS_MAX};
 
 /// Check that a report, and the evidence it rests on, are what they were
 ///
@@ -43,6 +43,8 @@ pub struct VerifyReportOptions {
     /// Threads to hash evidence with [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=THREADS_MAX))]
     pub threads: Option<u16>,
+    #[command(flatten)]
+    pub archives: ArchiveOptions,
 }
 
 /// Sign a report: custody.json, and through it everything that it names

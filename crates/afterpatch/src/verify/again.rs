@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
-use evidence::{Input, Inventory};
+use evidence::{Input, Inventory, Opened, Opening};
 use model::file::Outcome;
 use report::manifest::Entry;
 use serde::Serialize;
@@ -65,11 +65,25 @@ struct Now {
 }
 
 /// Hashes the evidence again.
-pub fn check(roots: &[PathBuf], manifest: &[u8], threads: usize, console: &Console) -> Result<Evidence, Failure> {
-    let inventory = Inventory::walk(roots).map_err(refused)?;
+pub fn check(
+    roots: &[PathBuf],
+    opening: &Opening,
+    manifest: &[u8],
+    threads: usize,
+    console: &Console,
+) -> Result<Evidence, Failure> {
+    let inventory = Inventory::walk_with(roots, opening).map_err(refused)?;
     console.say(&format!("hashing {}", report::count(inventory.inputs.len() as u64, "file", "files")));
-    let now = side_by_side(inventory.inputs.len(), threads, &|number| {
-        inventory.inputs.get(number).map(|input| hash(&inventory, input)).unwrap_or_default()
+    let units = inventory.units();
+    let now = side_by_side(units.len(), threads, &|number| {
+        let mut now = Vec::new();
+        if let Some(unit) = units.get(number) {
+            inventory.open_unit(unit, &mut |at, opened| {
+                now.extend(inventory.inputs.get(at).map(|input| hash(input, opened)).unwrap_or_default());
+                !interrupt::came()
+            });
+        }
+        now
     });
     let mut evidence = Evidence::default();
     let mut expected: BTreeMap<String, Entry> = BTreeMap::new();
@@ -86,11 +100,11 @@ pub fn check(roots: &[PathBuf], manifest: &[u8], threads: usize, console: &Conso
 }
 
 /// The file, and what is inside where it is a gzip file: as it was read for the manifest.
-fn hash(inventory: &Inventory, input: &Input) -> Vec<Now> {
+fn hash(input: &Input, opened: Result<Opened<'_>, Outcome>) -> Vec<Now> {
     if interrupt::came() {
         return Vec::new();
     }
-    let opened = match inventory.open(input) {
+    let opened = match opened {
         Ok(opened) => opened,
         Err(outcome) => return vec![Now { path: input.path.clone(), content: Err(why(&outcome)) }],
     };
@@ -115,7 +129,8 @@ fn hash(inventory: &Inventory, input: &Input) -> Vec<Now> {
 
 fn why(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Unreadable(reason) => reason.clone(),
+        Outcome::Unreadable(reason) | Outcome::LimitReached(reason) => reason.clone(),
+        Outcome::Encrypted(how) => format!("encrypted: {how}"),
         Outcome::Vanished => "it was gone, or held back".to_owned(),
         Outcome::NotRegular => "a link or device, never followed".to_owned(),
         Outcome::Complete | Outcome::Interrupted => "interrupted".to_owned(),

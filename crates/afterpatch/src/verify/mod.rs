@@ -72,7 +72,7 @@ pub fn run(options: &VerifyReportOptions, console: &Console) -> Result<Exit, Fai
         [] => None,
         roots => {
             interrupt::listen();
-            Some(again::check(roots, &manifest, threads, console)?)
+            Some(again::check(roots, &options.archives.opening(), &manifest, threads, console)?)
         }
     };
     if interrupt::came() {

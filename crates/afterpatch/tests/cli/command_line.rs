@@ -104,7 +104,10 @@ const VERBS: [(&str, &[&str]); 21] = [
     ),
     ("demo", &["--out", "-o", "--scenario", "--days", "--size", "--seed", "--list", "--quiet", "--no-color"]),
     ("explain", &["NAME", "--in", "--packs", "--add-packs", "--require-signature", "--quiet", "--no-color"]),
-    ("verify", &["DIR", "EVIDENCE", "--key", "--noted", "--format", "--threads", "--quiet", "--no-color"]),
+    (
+        "verify",
+        &["DIR", "EVIDENCE", "--key", "--noted", "--format", "--threads", "--password", "--quiet", "--no-color"],
+    ),
     ("sign", &["DIR", "--key", "--password-file", "--without-password", "-W", "--quiet", "--no-color"]),
     ("packs", &["--quiet", "--no-color"]),
     ("packs list", &["--packs", "--add-packs", "--require-signature", "--format", "--quiet", "--no-color"]),

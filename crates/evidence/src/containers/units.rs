@@ -40,6 +40,31 @@ impl Inventory {
         units
     }
 
+    /// The same for some inputs: what an archive only has from its front is still gone through once.
+    #[must_use]
+    pub fn units_of(&self, wanted: &BTreeSet<usize>) -> Vec<Unit> {
+        let of_wanted = |unit: Unit| match unit {
+            Unit::One(index) => wanted.contains(&index).then_some(Unit::One(index)),
+            Unit::Sequence(mut indexes) => {
+                indexes.retain(|index| wanted.contains(index));
+                (!indexes.is_empty()).then_some(Unit::Sequence(indexes))
+            }
+        };
+        self.units().into_iter().filter_map(of_wanted).collect()
+    }
+
+    /// Opens the inputs of a unit, one behind the other.
+    pub fn open_unit(&self, unit: &Unit, each: &mut Each<'_>) {
+        match unit {
+            Unit::One(index) => {
+                if let Some(input) = self.inputs.get(*index) {
+                    each(*index, self.open(input));
+                }
+            }
+            Unit::Sequence(indexes) => self.open_sequence(indexes, each),
+        }
+    }
+
     /// Reads the inputs of one [`Unit::Sequence`], or some of them in ascending order, with one pass over their
     /// archive. Each comes exactly once, in this order, and whatever is left of its stream is skipped.
     pub fn open_sequence(&self, indexes: &[usize], each: &mut Each<'_>) {
