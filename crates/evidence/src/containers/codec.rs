@@ -57,7 +57,10 @@ impl Codec {
     pub(crate) fn decoder<'a>(self, bytes: Bytes<'a>) -> Bytes<'a> {
         match self {
             Self::Gzip => Box::new(MultiGzDecoder::new(bytes)),
-            Self::Xz => Box::new(XzReader::new_mem_limit(bytes, true, (DECODER_BYTES_MAX / 1024) as u32)),
+            // It reads byte by byte.
+            Self::Xz => {
+                Box::new(XzReader::new_mem_limit(BufReader::new(bytes), true, (DECODER_BYTES_MAX / 1024) as u32))
+            }
             Self::Zstd => Box::new(ZstdFrames::new(bytes)),
             Self::Bzip2 => Box::new(MultiBzDecoder::new(bytes)),
         }

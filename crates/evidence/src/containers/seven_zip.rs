@@ -1,6 +1,6 @@
 //! 7z archives. Their members stand in blocks that can only be read from the front.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -43,7 +43,7 @@ pub(crate) fn open(reader: &mut Seekable<'_>, rules: &Rules) -> Result<Opened, O
     let passwords = &rules.opening.passwords;
     let tried = passwords.iter().map(|password| Password::new(password));
     for password in std::iter::once(Password::empty()).chain(tried) {
-        let mut source = Source(reader);
+        let mut source = Source::with_capacity(PIECE_BYTES, reader);
         match Index::read_with_memory_limit(&mut source, &password, MEMORY_KIB) {
             // A list that is not encrypted opens with any password: the right one shows at the members.
             Ok(index) => {
@@ -118,7 +118,7 @@ impl Opened {
                 (first..self.index.files.len()).take_while(|file| block_of(*file) == Some(block)).collect();
             let Some(last) = files.iter().copied().filter(|file| wanted(number(*file))).max() else { continue };
             let (mut at, mut go_on) = (first, true);
-            let mut source = Source(reader);
+            let mut source = Source::with_capacity(PIECE_BYTES, reader);
             let decoder =
                 BlockDecoder::new_with_memory_limit(1, MEMORY_KIB, block, &self.index, &self.password, &mut source);
             let mut one = |_: &sevenz_rust2::ArchiveEntry, bytes: &mut dyn Read| {
@@ -225,20 +225,8 @@ impl Read for Pieces {
     }
 }
 
-/// A reader of a known type for a library that wants one.
-struct Source<'r, 'a>(&'r mut Seekable<'a>);
-
-impl Read for Source<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl io::Seek for Source<'_, '_> {
-    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
-        self.0.seek(to)
-    }
-}
+/// A reader of a known type for a library that wants one, and reads byte by byte.
+type Source<'r, 'a> = BufReader<&'r mut Seekable<'a>>;
 
 fn outcome(error: Error) -> Outcome {
     match error {

@@ -110,14 +110,13 @@ pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
 
 /// A 7z archive, all of it in one block, with a password or without.
 pub(crate) fn seven_zip(files: &[(&str, &[u8])], password: Option<&str>) -> Vec<u8> {
-    use sevenz_rust2::encoder_options::AesEncoderOptions;
-    use sevenz_rust2::{ArchiveEntry, ArchiveWriter, EncoderMethod, SourceReader};
+    use sevenz_rust2::encoder_options::{AesEncoderOptions, Lzma2Options};
+    use sevenz_rust2::{ArchiveEntry, ArchiveWriter, SourceReader};
     let mut writer = ArchiveWriter::new(std::io::Cursor::new(Vec::new())).unwrap();
-    if let Some(password) = password {
-        let aes = AesEncoderOptions::new(password.into()).into();
-        writer.set_content_methods(vec![aes, EncoderMethod::LZMA2.into()]);
-        writer.set_encrypt_header(false);
-    }
+    let aes = password.map(|password| AesEncoderOptions::new(password.into()).into());
+    let methods = aes.into_iter().chain([Lzma2Options::from_level(1).into()]).collect();
+    writer.set_content_methods(methods);
+    writer.set_encrypt_header(false);
     let entries = files.iter().map(|(name, _)| ArchiveEntry::new_file(name)).collect();
     let readers = files.iter().map(|(_, content)| SourceReader::new(*content)).collect();
     writer.push_archive_entries(entries, readers).unwrap();

@@ -485,7 +485,7 @@ fn what_breaks_off_is_told() {
         "cut_7z",
         &bytes[..bytes.len() - 20],
         expect![[r#"
-            "x" 6563 Complete
+            "x" 6709 Complete
                 its members could not all be listed: it breaks off
         "#]],
     );
