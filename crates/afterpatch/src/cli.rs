@@ -148,18 +148,25 @@ pub struct ArchiveOptions {
     /// Password of encrypted archives in the evidence (can be repeated)
     #[arg(long = "password", value_name = "PASSWORD", env = "AFTERPATCH_PASSWORD", hide_env_values = true)]
     pub passwords: Vec<String>,
+    /// Another budget for archives: depth=8, member-bytes=1T; docs/containers.md lists them (can be repeated)
+    #[arg(long = "budget", value_name = "NAME=VALUE", value_parser = budget)]
+    pub budgets: Vec<(String, u64)>,
 }
 
 impl std::fmt::Debug for ArchiveOptions {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{} passwords", self.passwords.len())
+        write!(out, "{} passwords, budgets {:?}", self.passwords.len(), self.budgets)
     }
 }
 
 impl ArchiveOptions {
-    /// With the budgets as they are by default.
+    /// What was asked for, and else the defaults.
     pub fn opening(&self) -> evidence::Opening {
-        evidence::Opening { passwords: self.passwords.clone(), ..evidence::Opening::default() }
+        let mut opening = evidence::Opening { passwords: self.passwords.clone(), ..evidence::Opening::default() };
+        for (name, value) in &self.budgets {
+            opening.budgets.set(name, *value).expect("names and values were tried when they were parsed");
+        }
+        opening
     }
 }
 
@@ -458,6 +465,15 @@ fn scenario(text: &str) -> Result<demo::Scenario, String> {
     demo::Scenario::from_name(text).ok_or_else(|| format!("expected one of: {}", names()))
 }
 
+fn budget(text: &str) -> Result<(String, u64), String> {
+    let (name, value) = text.split_once('=').ok_or("expected a name and a value: depth=8")?;
+    let value = size(value)?;
+    match evidence::Budgets::default().set(name, value) {
+        Some(()) => Ok((name.to_owned(), value)),
+        None => Err(format!("expected one of: {}", evidence::Budgets::NAMES.join(", "))),
+    }
+}
+
 fn memory(text: &str) -> Result<u64, String> {
     /// With less, rules and threads alone do not fit.
     const LEAST: u64 = 1_000_000_000;
@@ -471,7 +487,8 @@ fn size(text: &str) -> Result<u64, String> {
         "k" | "kb" => 1_000,
         "m" | "mb" => 1_000_000,
         "g" | "gb" => 1_000_000_000,
-        _ => return Err("expected a number with k, M or G: 200M".to_owned()),
+        "t" | "tb" => 1_000_000_000_000,
+        _ => return Err("expected a number with k, M, G or T: 200M".to_owned()),
     };
     let number: f64 = digits.parse().map_err(|_| "expected a number with k, M or G: 200M".to_owned())?;
     let whole = (number * 1_000.0).round();

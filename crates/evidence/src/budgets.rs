@@ -47,6 +47,39 @@ impl Default for Budgets {
 }
 
 impl Budgets {
+    /// Names of the budgets, as a person writes them.
+    pub const NAMES: [&'static str; 10] = [
+        "member-bytes",
+        "container-bytes",
+        "total-bytes",
+        "ratio",
+        "ratio-free-bytes",
+        "members",
+        "total-members",
+        "depth",
+        "name-bytes",
+        "directory-bytes",
+    ];
+
+    /// Sets one by its name. `None`: there is none of this name, or the number is too large for it.
+    #[must_use]
+    pub fn set(&mut self, name: &str, to: u64) -> Option<()> {
+        match name {
+            "member-bytes" => self.member_bytes = to,
+            "container-bytes" => self.container_bytes = to,
+            "total-bytes" => self.total_bytes = to,
+            "ratio" => self.ratio = to,
+            "ratio-free-bytes" => self.ratio_free_bytes = to,
+            "members" => self.members = to,
+            "total-members" => self.total_members = to,
+            "depth" => self.depth = u32::try_from(to).ok()?,
+            "name-bytes" => self.name_bytes = usize::try_from(to).ok()?,
+            "directory-bytes" => self.directory_bytes = to,
+            _ => return None,
+        }
+        Some(())
+    }
+
     /// Why a stream of which so many bytes came out of so many is not read on.
     pub(crate) fn stop(&self, decompressed: u64, compressed: u64) -> Option<String> {
         if decompressed > self.member_bytes {
@@ -54,6 +87,32 @@ impl Budgets {
         }
         let swells = decompressed > self.ratio_free_bytes && decompressed / compressed.max(1) > self.ratio;
         swells.then(|| format!("swells more than {} times, as a bomb does", self.ratio))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Budgets;
+
+    #[test]
+    fn each_budget_has_a_name_of_its_own() {
+        let usual = serde_value(&Budgets::default());
+        for name in Budgets::NAMES {
+            let mut budgets = Budgets::default();
+            budgets.set(name, 3).expect(name);
+            let set = serde_value(&budgets);
+            let changed: Vec<_> = set.iter().zip(&usual).filter(|(now, before)| now != before).collect();
+            assert_eq!(changed.len(), 1, "{name}");
+            assert!(changed[0].0.starts_with(&name.replace('-', "_")), "{name}: {changed:?}");
+        }
+        assert_eq!(usual.len(), Budgets::NAMES.len());
+        assert!(Budgets::default().set("depth", u64::MAX).is_none() && Budgets::default().set("", 1).is_none());
+    }
+
+    fn serde_value(budgets: &Budgets) -> Vec<String> {
+        let shown = format!("{budgets:?}");
+        let fields = shown.trim_start_matches("Budgets { ").trim_end_matches(" }");
+        fields.split(", ").map(str::to_owned).collect()
     }
 }
 

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+/// As text where it is text.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     let spelling = path.to_str().map_or_else(|| Spelling::Units(units(path)), |text| Spelling::Text(text.to_owned()));
     spelling.serialize(serializer)
 }
@@ -28,7 +32,11 @@ enum Spelling {
     Units(Vec<u16>),
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+/// The same back.
+///
+/// # Errors
+/// Those of the deserializer.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     Ok(match Spelling::deserialize(deserializer)? {
         Spelling::Text(text) => PathBuf::from(text),
         Spelling::Units(units) => from_units(&units),

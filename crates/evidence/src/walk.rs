@@ -99,7 +99,21 @@ pub enum WalkError {
     },
 }
 
+/// Is asked for the path of an archive on the disk; the answer is why it is not to be looked into.
+pub type Ask<'a> = dyn FnMut(&str) -> Option<String> + 'a;
+
 impl Inventory {
+    /// A root that is not there.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn refuse_missing(roots: &[PathBuf]) -> Result<(), WalkError> {
+        roots.iter().try_for_each(|root| match fs::metadata(root) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(WalkError::Missing(root.clone())),
+        })
+    }
+
     /// Lists everything below the roots, and in archives there. Links, devices, pipes and sockets are listed, never
     /// followed. What is named twice is listed once, and the order of the roots does not matter.
     ///
@@ -114,6 +128,15 @@ impl Inventory {
     /// # Errors
     /// When a root does not exist.
     pub fn walk_with(roots: &[PathBuf], opening: &Opening) -> Result<Self, WalkError> {
+        Self::walk_watched(roots, opening, &mut |_| None)
+    }
+
+    /// The same, and asks of each archive on the disk whether it is to be looked into, with its path. The answer is why not,
+    /// which is then said of it.
+    ///
+    /// # Errors
+    /// When a root does not exist.
+    pub fn walk_watched(roots: &[PathBuf], opening: &Opening, ask: &mut Ask<'_>) -> Result<Self, WalkError> {
         let mut inputs = Vec::new();
         let roots = apart(roots)?;
         for (root, prefix) in roots.iter().zip(prefixes(&roots)) {
@@ -125,15 +148,15 @@ impl Inventory {
             }
         }
         let mut inventory = Self { inputs, opening: opening.clone(), containers: Vec::new() };
-        inventory.put_in_order();
+        inventory.put_in_order(ask);
         Ok(inventory)
     }
 
     /// Looks into archives, sorts by path, and finds the place of those that only their neighbours show.
-    fn put_in_order(&mut self) {
+    fn put_in_order(&mut self, ask: &mut Ask<'_>) {
         // Budgets are spent in an order that does not depend on the order of the roots.
         self.inputs.sort_by(|a, b| (&a.path, &a.location).cmp(&(&b.path, &b.location)));
-        (self.inputs, self.containers) = look_into(std::mem::take(&mut self.inputs), &self.opening);
+        (self.inputs, self.containers) = look_into(std::mem::take(&mut self.inputs), &self.opening, ask);
         self.inputs.sort_by(|a, b| order(a).cmp(&order(b)));
         tell_apart(&mut self.inputs);
         let drives: BTreeSet<String> = self.inputs.iter().filter_map(|input| drive_folder(&input.path)).collect();
@@ -163,7 +186,7 @@ impl Inventory {
         inventory.inputs.dedup_by(|a, b| a.path == b.path);
         let could_not_be_listed = |input: &Input| matches!(input.passed_over, Some(Outcome::Unreadable(_)));
         inventory.inputs.retain(|input| could_not_be_listed(input) || keep(&input.place.on_server));
-        inventory.put_in_order();
+        inventory.put_in_order(&mut |_| None);
         inventory
     }
 

@@ -44,7 +44,9 @@ pub fn compare(files: &mut [FileRecord], inventory: &Inventory, accounted: &[Acc
     let mut by_file = ByFile::new();
     let places = Places::of(inventory, accounted);
     for (list, one) in accounted.iter().enumerate() {
+        // What ended the process that reads is not opened in this one.
         let claims = match one.record.kind {
+            _ if one.record.outcome != Outcome::Complete => None,
             Kind::FileList => places.read_list(list, &mut by_file),
             Kind::Other => read_log(files, inventory, list, &mut by_file),
             _ => None,

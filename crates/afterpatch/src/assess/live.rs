@@ -17,10 +17,10 @@ use crate::exit::{Exit, Failure};
 /// What of the environment says where a server keeps its things.
 const VARIABLES: [&str; 4] = ["ExchangeInstallPath", "SystemRoot", "SystemDrive", "ProgramData"];
 
-/// The inputs: those that were named, or those of this server.
-pub fn inventory(options: &AssessOptions, console: &Console) -> Result<Inventory, Failure> {
+/// The inputs of this server, where they are asked for.
+pub fn inventory(options: &AssessOptions, console: &Console) -> Result<Option<Inventory>, Failure> {
     if !options.live {
-        return Inventory::walk_with(&options.evidence, &options.archives.opening()).map_err(refused);
+        return Ok(None);
     }
     if !cfg!(windows) {
         return Err(Failure::new(Exit::Usage, "--live reads the server that it runs on, and this is no Windows")
@@ -35,7 +35,7 @@ pub fn inventory(options: &AssessOptions, console: &Console) -> Result<Inventory
         places.iter().map(|(folder, _)| folder.clone()).filter(|folder| folder.parent().is_some()).collect();
     Inventory::refuse_output_inside(&roots, &options.output).map_err(refused)?;
     console.say("  reading this server; what Windows holds (registry hives, $MFT) is left out: `afterpatch collect` says how to take it");
-    Ok(Inventory::walk_places(&places, &|path| rows.iter().any(|(row, _)| row.has_file(path, &folders))))
+    Ok(Some(Inventory::walk_places(&places, &|path| rows.iter().any(|(row, _)| row.has_file(path, &folders)))))
 }
 
 /// The folders with the paths under which their files stand in the evidence. Of the root of a drive only the files that

@@ -22,7 +22,7 @@ mod twins;
 mod whole_records;
 mod work;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use detect::observe::{Noted, Tally, TimeRange};
@@ -38,7 +38,7 @@ use crate::cli::{AssessOptions, Format, PackOptions};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::{packs, sigma, yara};
-use crew::{Crew, Lost, RuleFiles, Setup, Supervisor};
+use crew::{Crew, Lost, Root, RuleFiles, Setup, Sight, Supervisor};
 use journal::{Journal, Left};
 use progress::Progress;
 use reading::{Accounted, Read};
@@ -52,11 +52,12 @@ pub const WORKER_VERB: &str = "read-for-another-process";
 pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> {
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
-    let inventory = live::inventory(options, console)?;
+    Inventory::refuse_missing(&options.evidence).map_err(refused)?;
+    let live = live::inventory(options, console)?;
     let folders = RuleFolders { sigma: &options.sigma, yara: &options.yara };
     let rules = Rules::open(Some(&options.packs), folders)?;
-    // It compiles its rules while this one does.
-    let away = options.reads_elsewhere().then(|| away(options, &inventory, rules.files())).transpose()?;
+    // It lists the evidence and compiles its rules while this one does.
+    let mut away = options.reads_elsewhere().then(|| away(options, live.as_ref(), rules.files())).transpose()?;
     let mut compiled = rules.compile(Some(&options.packs), console)?;
     if !options.sigma.is_empty() {
         console.say(&format!("  each of them with its outcome is in {}", sigma::RULES));
@@ -66,6 +67,7 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     }
     outputs::prepare(&options.output)?;
     interrupt::listen();
+    let inventory = inventory(options, live, away.as_mut())?;
     let resume = Resume::begin(options, &inventory, &compiled, console)?;
     let progress = Progress::default();
     let reader = reader(options, &inventory, &compiled.plan);
@@ -104,11 +106,12 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
 /// What each server of the evidence ran last, where anything names a build; read as an assessment reads it.
 pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Option<Build>)>, Failure> {
     let options = AssessOptions::reading(evidence);
-    let inventory = Inventory::walk(&options.evidence).map_err(refused)?;
+    Inventory::refuse_missing(&options.evidence).map_err(refused)?;
     let rules = Rules::open(Some(&options.packs), RuleFolders::default())?;
-    let supervisor = away(&options, &inventory, rules.files())?;
+    let mut supervisor = away(&options, None, rules.files())?;
     let compiled = rules.compile(Some(&options.packs), console)?;
     interrupt::listen();
+    let inventory = inventory(&options, None, Some(&mut supervisor))?;
     let progress = Progress::default();
     let mut crew = Crew::away(supervisor.expecting(compiled.plan.rules().len()), &progress);
     let (observations, ..) = progress
@@ -127,23 +130,43 @@ fn reader<'a>(options: &AssessOptions, inventory: &'a Inventory, plan: &'a Plan)
     Reader { inventory, plan, range, threads: options.threads() }
 }
 
-/// A process that reads this evidence with these rules, on its way.
-fn away(options: &AssessOptions, inventory: &Inventory, rules: RuleFiles) -> Result<Supervisor, Failure> {
+/// What there is to read: of the server that this runs on, or listed by whoever reads.
+fn inventory(
+    options: &AssessOptions,
+    live: Option<Inventory>,
+    away: Option<&mut Supervisor>,
+) -> Result<Inventory, Failure> {
+    match (live, away) {
+        (Some(live), _) => Ok(live),
+        (None, None) => Inventory::walk_with(&options.evidence, &options.archives.opening()).map_err(refused),
+        (None, Some(supervisor)) => supervisor.inventory().map_err(|why| not_started(&why)),
+    }
+}
+
+/// A process that lists and reads this evidence with these rules, on its way.
+fn away(options: &AssessOptions, live: Option<&Inventory>, rules: RuleFiles) -> Result<Supervisor, Failure> {
+    let roots: Vec<Root> = options.evidence.iter().cloned().map(Root).collect();
     let setup = Setup {
         rules,
-        inventory: inventory.clone(),
+        sight: match live {
+            Some(inventory) => Sight::Listed(roots, Box::new(inventory.clone())),
+            None => Sight::Roots(roots, BTreeMap::new()),
+        },
+        opening: options.archives.opening(),
         passwords: options.archives.passwords.clone(),
         range: (options.from, options.to),
         threads: options.threads(),
-        roots: options.evidence.clone(),
         limits: options.limits(),
         fault: fault(),
     };
-    let started = Supervisor::new(&setup).and_then(|mut supervisor| supervisor.start().map(|()| supervisor));
-    started.map_err(|error| {
-        Failure::new(Exit::Fault, format!("no process could be started to read the evidence: {}", error.kind()))
-            .hint("--isolation none reads in this process")
-    })
+    let mut supervisor = Supervisor::new(setup);
+    supervisor.start().map_err(|error| not_started(&error.kind().to_string()))?;
+    Ok(supervisor)
+}
+
+fn not_started(why: &str) -> Failure {
+    Failure::new(Exit::Fault, format!("no process could be kept to read the evidence: {why}"))
+        .hint("--isolation none reads in this process")
 }
 
 /// What tests of this program ask to go wrong.

@@ -10,7 +10,7 @@ use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
 const VERBS: [(&str, &[&str]); 21] = [
-    ("inspect", &["PAGE", "--all", "--format", "--threads", "--password", "--quiet", "-q", "--no-color"]),
+    ("inspect", &["PAGE", "--all", "--format", "--threads", "--password", "--budget", "--quiet", "-q", "--no-color"]),
     (
         "assess",
         &[
@@ -28,6 +28,7 @@ const VERBS: [(&str, &[&str]); 21] = [
             "--memory",
             "--stall",
             "--password",
+            "--budget",
             "--packs",
             "--add-packs",
             "--require-signature",
@@ -56,6 +57,7 @@ const VERBS: [(&str, &[&str]); 21] = [
             "--to",
             "--threads",
             "--password",
+            "--budget",
             "--rule-cost",
             "--fail-on",
             "--quiet",
@@ -106,7 +108,18 @@ const VERBS: [(&str, &[&str]); 21] = [
     ("explain", &["NAME", "--in", "--packs", "--add-packs", "--require-signature", "--quiet", "--no-color"]),
     (
         "verify",
-        &["DIR", "EVIDENCE", "--key", "--noted", "--format", "--threads", "--password", "--quiet", "--no-color"],
+        &[
+            "DIR",
+            "EVIDENCE",
+            "--key",
+            "--noted",
+            "--format",
+            "--threads",
+            "--password",
+            "--budget",
+            "--quiet",
+            "--no-color",
+        ],
     ),
     ("sign", &["DIR", "--key", "--password-file", "--without-password", "-W", "--quiet", "--no-color"]),
     ("packs", &["--quiet", "--no-color"]),

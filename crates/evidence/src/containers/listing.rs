@@ -16,7 +16,7 @@ use crate::budgets::Opening;
 use crate::ended::outcome_of;
 use crate::kind::not_looked_into;
 use crate::place::place;
-use crate::walk::{InSequence, Input, Location};
+use crate::walk::{Ask, InSequence, Input, Location};
 
 /// So much of a collector's account of its encryption is read.
 const METADATA_BYTES_MAX: u64 = 64 * 1024;
@@ -31,8 +31,8 @@ pub(crate) struct Container {
     pub(crate) format: Format,
 }
 
-/// Looks into every file that is an archive. Members follow it in the list.
-pub(crate) fn look_into(files: Vec<Input>, opening: &Opening) -> (Vec<Input>, Vec<Container>) {
+/// Looks into every file that is an archive and that `ask` has nothing against. Members follow it in the list.
+pub(crate) fn look_into(files: Vec<Input>, opening: &Opening, ask: &mut Ask<'_>) -> (Vec<Input>, Vec<Container>) {
     let rules = Rules { opening: opening.clone(), work: Work::of(opening.budgets.total_bytes) };
     let mut listing = Listing { rules: Arc::new(rules), ..Listing::default() };
     for file in files {
@@ -40,7 +40,7 @@ pub(crate) fn look_into(files: Vec<Input>, opening: &Opening) -> (Vec<Input>, Ve
         listing.inputs.push(file);
         let Location::Path(path) = path else { continue };
         if is_read {
-            listing.look_into_file(Spring::File(path));
+            listing.look_into_file(Spring::File(path), ask);
         }
     }
     (listing.inputs, listing.containers)
@@ -78,13 +78,19 @@ struct Outer {
 }
 
 impl Listing {
-    fn look_into_file(&mut self, spring: Spring) {
+    fn look_into_file(&mut self, spring: Spring, ask: &mut Ask<'_>) {
         let Ok(mut bytes) = spring.bytes() else { return };
         let mut head = Vec::new();
         if (&mut bytes).take(MAGIC_BYTES as u64).read_to_end(&mut head).is_err() {
             return;
         }
         let input = self.inputs.len() - 1;
+        if super::format(&head).is_some() || Codec::of(&head).is_some() {
+            let against = self.inputs.get(input).and_then(|file| ask(&file.path));
+            if let Some(why) = against {
+                return self.note(input, why);
+            }
+        }
         self.root = (self.inputs.get(input).map_or(0, |file| file.size), 0);
         self.look(input, &spring, &head, 0);
     }

@@ -11,6 +11,7 @@ mod serve;
 mod supervisor;
 pub mod wire;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc;
 
@@ -61,7 +62,7 @@ pub struct Crew<'a> {
 
 enum How<'a> {
     Here(Reader<'a>),
-    Away(Supervisor),
+    Away(Box<Supervisor>),
 }
 
 /// A file that could not be read because of what its reading did to the process.
@@ -80,7 +81,7 @@ impl<'a> Crew<'a> {
 
     /// Reads in processes of its own.
     pub fn away(supervisor: Supervisor, progress: &'a Progress) -> Self {
-        Self { how: How::Away(supervisor), progress }
+        Self { how: How::Away(Box::new(supervisor)), progress }
     }
 
     /// Does a job on files, by their numbers, and hands on what came of each, in whatever order they get done. Returns
@@ -124,18 +125,39 @@ impl Crew<'_> {
     }
 }
 
+/// What there is to read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Sight {
+    /// All below these, which the process lists itself. Archives that ended another one are not looked into, for the
+    /// reason given.
+    Roots(Vec<Root>, BTreeMap<String, String>),
+    /// What was listed before, below these.
+    Listed(Vec<Root>, Box<evidence::Inventory>),
+}
+
+impl Sight {
+    /// All that may be opened.
+    fn roots(&self) -> Vec<PathBuf> {
+        let (Self::Roots(roots, _) | Self::Listed(roots, _)) = self;
+        roots.iter().map(|root| root.0.clone()).collect()
+    }
+}
+
+/// A path of this system, whatever bytes it holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Root(#[serde(with = "evidence::os_path")] pub PathBuf);
+
 /// What a process that reads has to know.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Setup {
     pub rules: RuleFiles,
-    pub inventory: evidence::Inventory,
-    /// Of archives; the inventory itself does not hold them.
+    pub sight: Sight,
+    pub opening: evidence::Opening,
+    /// Of archives; no opening travels with them.
     pub passwords: Vec<String>,
     /// From and until.
     pub range: (Option<model::Utc>, Option<model::Utc>),
     pub threads: usize,
-    /// All it may open.
-    pub roots: Vec<PathBuf>,
     pub limits: Limits,
     /// What is to go wrong with which file, in tests of this program.
     pub fault: Option<String>,

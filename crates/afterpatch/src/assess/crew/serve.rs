@@ -1,6 +1,7 @@
 //! The process that reads: takes jobs from standard input, tells of them on standard output.
 
 use std::io::{self, BufWriter, Stdout, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
@@ -8,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use detect::observe::TimeRange;
 use detect::plan::Plan;
+use evidence::{Inventory, Opening};
 
 use super::wire::{self, Reply, Request};
-use super::{Setup, jail};
+use super::{Setup, Sight, jail};
 use crate::assess::interrupt;
 use crate::assess::work::{Job, Note, Reader};
 use crate::exit::Exit;
@@ -28,21 +30,21 @@ pub fn serve() -> ExitCode {
 }
 
 fn serve_jobs() -> io::Result<()> {
-    let Some(mut setup) = wire::receive::<Setup>(&mut io::stdin().lock())? else { return Ok(()) };
-    setup.inventory.opening.passwords = std::mem::take(&mut setup.passwords);
+    let Some(setup) = wire::receive::<Setup>(&mut io::stdin().lock())? else { return Ok(()) };
     // Before the first thread begins, so that all of them are in it; and before a rule of others is compiled.
-    let jail = jail::enter(&setup.roots, &setup.limits);
+    let jail = jail::enter(&setup.sight.roots(), &setup.limits);
+    let out = Outlet::new();
+    let inventory = inventory(&setup, &out)?;
     let rules = &setup.rules;
     let plan = Plan::compile_with_yara(&rules.packs, &rules.sigma, &rules.yara).plan;
-    let out = Outlet::new();
     out.send(&Reply::Ready { rules: plan.rules().len() as u64, jail }, true);
     let (from, until) = setup.range;
     let range = TimeRange { from, until };
-    let reader = Reader { inventory: &setup.inventory, plan: &plan, range, threads: setup.threads };
+    let reader = Reader { inventory: &inventory, plan: &plan, range, threads: setup.threads };
     for (job, files) in requests() {
-        limit_a_lone_file(&setup, &job, &files);
+        limit_a_lone_file(&setup, &inventory, &job, &files);
         let tell = |note: Note| {
-            go_wrong(&setup, &note);
+            go_wrong(&setup, &inventory, &note);
             let at_once = matches!(note, Note::Begun(_));
             out.send(&Reply::Note(note), at_once);
         };
@@ -50,6 +52,31 @@ fn serve_jobs() -> io::Result<()> {
         out.send(&Reply::Performed, true);
     }
     Ok(())
+}
+
+/// What there is to read, listed here where nobody has listed it yet: archives are looked into for that.
+fn inventory(setup: &Setup, out: &Outlet) -> io::Result<Inventory> {
+    let opening = Opening { passwords: setup.passwords.clone(), ..setup.opening.clone() };
+    let (roots, against) = match &setup.sight {
+        Sight::Listed(_, listed) => {
+            let mut inventory = (**listed).clone();
+            inventory.opening = opening;
+            return Ok(inventory);
+        }
+        Sight::Roots(roots, against) => (roots, against),
+    };
+    let roots: Vec<PathBuf> = roots.iter().map(|root| root.0.clone()).collect();
+    let mut ask = |path: &str| {
+        let why = against.get(path).cloned();
+        if why.is_none() {
+            out.send(&Reply::Looking(path.to_owned()), true);
+            go_wrong_looking(setup, path);
+        }
+        why
+    };
+    let inventory = Inventory::walk_watched(&roots, &opening, &mut ask).map_err(io::Error::other)?;
+    out.send(&Reply::Listed(Box::new(inventory.clone())), true);
+    Ok(inventory)
 }
 
 /// The jobs, as they come. A request to stop reaches the one that runs; when nobody can ask any more, the process ends.
@@ -69,9 +96,9 @@ fn requests() -> Receiver<(Job, Vec<u32>)> {
 }
 
 /// A file that is read alone, because it is under suspicion, gets so much processor time and no more.
-fn limit_a_lone_file(setup: &Setup, job: &Job, files: &[u32]) {
+fn limit_a_lone_file(setup: &Setup, inventory: &Inventory, job: &Job, files: &[u32]) {
     if let (Job::Observe, [file]) = (job, files) {
-        let size = setup.inventory.inputs.get(*file as usize).map_or(0, |input| input.size);
+        let size = inventory.inputs.get(*file as usize).map_or(0, |input| input.size);
         jail::limit_processor_time(setup.limits.cpu_secs.saturating_add(size >> 20));
     }
 }
@@ -99,11 +126,25 @@ impl Outlet {
 }
 
 /// Does what a test asks for when a file begins: this process has to be able to end in every way.
-#[cfg(debug_assertions)]
-fn go_wrong(setup: &Setup, note: &Note) {
+fn go_wrong(setup: &Setup, inventory: &Inventory, note: &Note) {
     let (Some(fault), Note::GotOn(file, _)) = (&setup.fault, note) else { return };
+    let path = inventory.inputs.get(*file as usize).map_or("", |input| input.path.as_str());
+    go_wrong_at(fault, path);
+}
+
+/// The same for an archive that is looked into: `look-abort@x.zip`.
+fn go_wrong_looking(setup: &Setup, path: &str) {
+    if let Some(fault) = setup.fault.as_deref().and_then(|fault| fault.strip_prefix("look-")) {
+        go_wrong_at(fault, path);
+    }
+}
+
+#[cfg(not(debug_assertions))]
+fn go_wrong_at(_: &str, _: &str) {}
+
+#[cfg(debug_assertions)]
+fn go_wrong_at(fault: &str, path: &str) {
     let Some((how, name)) = fault.split_once('@') else { return };
-    let path = setup.inventory.inputs.get(*file as usize).map_or("", |input| input.path.as_str());
     if !path.ends_with(name) {
         return;
     }
@@ -124,6 +165,3 @@ fn go_wrong(setup: &Setup, note: &Note) {
         _ => {}
     }
 }
-
-#[cfg(not(debug_assertions))]
-fn go_wrong(_: &Setup, _: &Note) {}

@@ -11,7 +11,7 @@ use evidence::{Inventory, Unit};
 
 use super::jail::Jail;
 use super::wire::{self, Reply, Request};
-use super::{Limits, Lost, Setup};
+use super::{Limits, Lost, Setup, Sight};
 use crate::assess::interrupt;
 use crate::assess::work::{Job, Note};
 
@@ -19,6 +19,9 @@ use crate::assess::work::{Job, Note};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The slowest decoder on a slow machine is faster.
 const SKIPPED_BYTES_PER_SEC: u64 = 5 << 20;
+/// To look into an archive may take so many times as long as a file may stand still: of one that only has a front, all is
+/// decompressed to see what it holds.
+const LISTING_TIMES: u64 = 30;
 /// A process that ends before it has begun a file, so often, will never read one.
 const FRUITLESS_MAX: u32 = 5;
 /// The same where it was killed from outside each time.
@@ -33,7 +36,7 @@ const PIPE_BYTES: usize = 64 << 10;
 
 /// The process that reads, and what to start another one with.
 pub struct Supervisor {
-    setup: Vec<u8>,
+    setup: Setup,
     rules: u64,
     limits: Limits,
     /// How long it may take to get to a file in an archive that only has a front.
@@ -66,11 +69,57 @@ struct Ran {
 }
 
 impl Supervisor {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let limits = setup.limits;
+        Self { setup, rules: 0, limits, way_to: BTreeMap::new(), worker: None, jail: None }
+    }
+
+    /// What there is to read. An archive that ends the process which looks into it is said to have done so, and not
+    /// looked into.
+    ///
     /// # Errors
-    /// When the setup cannot be sent.
-    pub(crate) fn new(setup: &Setup) -> io::Result<Self> {
-        let (limits, way_to) = (setup.limits, way_to(&setup.inventory));
-        Ok(Self { setup: wire::frame(setup)?, rules: 0, limits, way_to, worker: None, jail: None })
+    /// When no process lives long enough.
+    pub fn inventory(&mut self) -> Result<Inventory, String> {
+        for _ in 0..FRUITLESS_KILLED_MAX {
+            let (roots, against) = match &mut self.setup.sight {
+                Sight::Listed(_, inventory) => return Ok((**inventory).clone()),
+                Sight::Roots(roots, against) => (roots.clone(), against),
+            };
+            let mut against = std::mem::take(against);
+            match self.list() {
+                Ok(inventory) => {
+                    self.way_to = way_to(&inventory);
+                    self.setup.sight = Sight::Listed(roots, inventory);
+                }
+                Err((Some(path), death)) if death != Death::Killed => {
+                    let why = death.words(&self.limits, 0).replace("reading it", "looking into it");
+                    against.insert(path, format!("not looked into: {why}"));
+                    self.setup.sight = Sight::Roots(roots, against);
+                }
+                Err((None, death)) if death != Death::Killed => return Err(death.words(&self.limits, 0)),
+                Err(_) => self.setup.sight = Sight::Roots(roots, against),
+            }
+        }
+        Err("it was killed again and again".to_owned())
+    }
+
+    /// Has everything listed. Otherwise: the archive that was looked into, and how the process ended.
+    fn list(&mut self) -> Result<Box<Inventory>, (Option<String>, Death)> {
+        self.start().map_err(|error| (None, Death::Fault(error.kind().to_string())))?;
+        let Some(worker) = &mut self.worker else { return Err((None, Death::Killed)) };
+        let mut looking: Option<String> = None;
+        // An archive that has only a front is gone through for this.
+        let most = Duration::from_secs(self.limits.stall_secs.saturating_mul(LISTING_TIMES));
+        let stalled = loop {
+            match worker.replies.recv_timeout(most) {
+                Ok(Reply::Looking(path)) => looking = Some(path),
+                Ok(Reply::Listed(inventory)) => return Ok(inventory),
+                Ok(_) | Err(RecvTimeoutError::Disconnected) => break false,
+                Err(RecvTimeoutError::Timeout) => break looking.is_some(),
+            }
+        };
+        let death = self.worker.take().map_or(Death::Killed, |worker| worker.end(stalled));
+        Err((looking, death))
     }
 
     /// How many rules its plan has to have, once this process knows.
@@ -86,7 +135,7 @@ impl Supervisor {
     /// When the system starts none.
     pub fn start(&mut self) -> io::Result<()> {
         if self.worker.is_none() {
-            self.worker = Some(Worker::start(&self.setup)?);
+            self.worker = Some(Worker::start(&wire::frame(&self.setup)?)?);
         }
         Ok(())
     }
@@ -165,6 +214,7 @@ impl Supervisor {
                 }
                 Ok(Reply::Ready { rules, .. }) if rules != self.rules => break false,
                 Ok(Reply::Ready { jail, .. }) => self.jail = Some(jail),
+                Ok(Reply::Looking(_) | Reply::Listed(_)) => {}
                 Ok(Reply::Performed) => break true,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break false,

@@ -21,6 +21,10 @@ pub enum Request {
 /// From the process that reads.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Reply {
+    /// An archive is about to be looked into.
+    Looking(String),
+    /// Everything is listed.
+    Listed(Box<evidence::Inventory>),
     /// It is in its jail and has as many rules.
     Ready {
         rules: u64,
