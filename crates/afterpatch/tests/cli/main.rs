@@ -10,6 +10,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
 mod advise;
+mod archives;
 mod broken_logs;
 mod collect;
 mod collected;

@@ -212,7 +212,7 @@ mod tests {
             stream.seek(SeekFrom::End(-1))?;
             stream.seek(SeekFrom::Start(0))?;
             stream.seek(SeekFrom::Start(bytes.len() as u64 - 1))?;
-            stream.read_exact(&mut [0])?;
+            _ = stream.read(&mut [0])?;
             stream.seek(SeekFrom::Start(0))?;
             stream.read(&mut [0])
         };
