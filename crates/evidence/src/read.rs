@@ -42,15 +42,15 @@ pub struct Stream<'a> {
 }
 
 /// An input that is read a second time, for single lines in ascending order: what is compressed is decompressed once.
-pub struct Rereading {
-    lines: Lines,
+pub struct Rereading<'a> {
+    lines: Lines<'a>,
     /// Where the next byte of a compressed file stands.
     at: u64,
 }
 
-enum Lines {
+enum Lines<'a> {
     Plain(BufReader<File>),
-    Stream(Box<BufReader<Stream<'static>>>),
+    Stream(Box<BufReader<Stream<'a>>>),
 }
 
 /// What the hashes were, once a stream has been read.
@@ -87,7 +87,7 @@ impl Inventory {
 
     /// Opens an input once more, for showing single lines of it. `None` where that cannot be done.
     #[must_use]
-    pub fn reread(&self, input: &Input) -> Option<Rereading> {
+    pub fn reread(&self, input: &Input) -> Option<Rereading<'static>> {
         let opened = self.open_hashed(input, false).ok()?;
         let lines = match (&input.location, opened.inside) {
             (Location::Path(path), None) => Lines::Plain(BufReader::new(open_file(path).ok()?)),
@@ -131,7 +131,15 @@ fn spring(containers: &[Container], location: &Location, rules: &Arc<Rules>) -> 
     })
 }
 
-impl Rereading {
+impl<'a> Rereading<'a> {
+    /// Of an input that was opened for that, from its beginning on.
+    #[must_use]
+    pub fn of(opened: Opened<'a>) -> Self {
+        let mut stream = opened.stream;
+        stream.leave_unhashed();
+        Self { lines: Lines::Stream(Box::new(BufReader::new(stream))), at: 0 }
+    }
+
     /// The bytes from an offset to the next line feed, without it, or to the limit. Empty where that cannot be done,
     /// for an offset of a compressed file that has been passed, and when `stop` says so.
     pub fn line_at(&mut self, offset: u64, limit: usize, stop: &dyn Fn() -> bool) -> Vec<u8> {

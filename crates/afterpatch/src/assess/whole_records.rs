@@ -7,7 +7,6 @@ use model::file::Kind;
 use model::observation::{EvidenceRecord, Observations};
 
 use super::crew::Crew;
-use super::interrupt;
 use super::reading::Accounted;
 use super::work::{Job, Part};
 
@@ -19,14 +18,11 @@ type Cut<'a> = BTreeMap<u64, Vec<&'a mut EvidenceRecord>>;
 
 /// Completes every kept record that was cut, as far as it gets before an interruption.
 pub fn complete(observations: &mut Observations, accounted: &[Accounted], crew: &mut Crew<'_>) {
-    let mut left = TOTAL_BYTES_MAX;
     let wanted = inquiry::records_to_read(observations);
-    for (file, cut) in cut(observations, &wanted) {
-        let is_line = |file: &&Accounted| is_read_by_line(file.record.kind) && !file.decoded;
-        if left > 0 && !interrupt::came() && accounted.get(file as usize).filter(is_line).is_some() {
-            left = complete_file(crew, file, cut, left);
-        }
-    }
+    let mut cut = cut(observations, &wanted);
+    let is_line = |file: &Accounted| is_read_by_line(file.record.kind) && !file.decoded;
+    cut.retain(|file, _| accounted.get(*file as usize).is_some_and(is_line));
+    complete_cut(crew, cut, TOTAL_BYTES_MAX);
 }
 
 /// Records that were cut, and wanted ones of which only the place was kept.
@@ -51,16 +47,21 @@ fn cut<'o>(observations: &'o mut Observations, wanted: &BTreeSet<(u32, u64)>) ->
     cut
 }
 
-/// Returns how much may still be read of other files.
-fn complete_file(crew: &mut Crew<'_>, file: u32, mut cut: Cut<'_>, left: usize) -> usize {
+/// Returns how much could still have been read.
+fn complete_cut(crew: &mut Crew<'_>, mut cut: BTreeMap<u32, Cut<'_>>, left: usize) -> usize {
     let mut still_left = left;
-    let job = Job::Lines { offsets: cut.keys().copied().collect(), room: left };
-    crew.perform(&job, &[file], &mut |_, part| {
+    let files: Vec<u32> = cut.keys().copied().collect();
+    let offsets = cut.iter().map(|(file, cut)| (*file, cut.keys().copied().collect())).collect();
+    crew.perform(&Job::Lines { offsets, room: left }, &files, &mut |file, part| {
         let Part::Lines(lines) = part else { return };
         for (offset, line) in lines {
             let line = line.strip_suffix(b"\r").unwrap_or(&line);
+            if still_left == 0 {
+                return;
+            }
             still_left = still_left.saturating_sub(line.len());
-            for record in cut.remove(&offset).into_iter().flatten() {
+            let records = cut.get_mut(&file).and_then(|cut| cut.remove(&offset));
+            for record in records.into_iter().flatten() {
                 // Evidence that changed under our hands is not shown as what was judged.
                 if line.starts_with(&record.raw) {
                     record.raw = line.into();
@@ -89,7 +90,7 @@ mod tests {
     use model::observation::EvidenceRecord;
     use tempfile::TempDir;
 
-    use super::{Cut, RAW_BYTES_MAX, complete_file};
+    use super::{Cut, RAW_BYTES_MAX, complete_cut};
     use crate::assess::crew::Crew;
     use crate::assess::progress::Progress;
     use crate::assess::work::Reader;
@@ -110,7 +111,7 @@ mod tests {
         }
         let (plan, progress) = (Plan::compile_with_yara(&[], &[], &[]).plan, Progress::default());
         let reader = Reader { inventory: &inventory, plan: &plan, range: TimeRange::default(), threads: 1 };
-        complete_file(&mut Crew::here(reader, &progress), 0, cut, left)
+        complete_cut(&mut Crew::here(reader, &progress), BTreeMap::from([(0, cut)]), left)
     }
 
     #[test]

@@ -3,11 +3,11 @@
 //! Everything here may run in a process of its own ([`super::crew`]), so a job and its parts are plain data, and a file
 //! is told of when it begins, when it gets on and when it is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use detect::observe::{FileContent, FileFacts, FileTally, Join, Observer, TimeRange, observe_file};
 use detect::plan::Plan;
-use evidence::Inventory;
+use evidence::{Inventory, Rereading, Unit};
 use formats::block::{Block, Lines};
 use model::file::{FileRecord, Kind};
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,8 @@ pub enum Job {
     },
     /// Read single lines again.
     Lines {
-        /// Where they begin, in the order of the file.
-        offsets: Vec<u64>,
+        /// Where they begin, by file.
+        offsets: BTreeMap<u32, BTreeSet<u64>>,
         /// All together, in bytes.
         room: usize,
     },
@@ -99,34 +99,58 @@ impl Reader<'_> {
                 let Some(join) = Join::new(ids, *rule) else { return };
                 second_look::search_all(self, &join, files, logs, tell);
             }
-            Job::Lines { offsets, room } => {
-                for file in files {
-                    tell(Note::Begun(*file));
-                    let lines = self.lines(*file, offsets, *room, &|bytes| tell(Note::GotOn(*file, bytes)));
-                    tell(Note::Done(*file, Part::Lines(lines)));
-                }
-            }
+            Job::Lines { offsets, room } => self.lines(files, offsets, *room, tell),
         }
     }
 
-    /// One pass over one file, in the order of its bytes.
-    fn lines(&self, file: u32, offsets: &[u64], mut room: usize, got_on: &dyn Fn(u64)) -> Vec<(u64, Vec<u8>)> {
-        let mut lines = Vec::new();
-        let input = self.inventory.inputs.get(file as usize);
-        let Some(mut again) = input.and_then(|input| self.inventory.reread(input)) else { return lines };
-        for offset in offsets {
-            if room == 0 || interrupt::came() {
+    /// One pass over each file, in the order of its bytes, until there is no room for more.
+    fn lines(
+        &self,
+        files: &[u32],
+        offsets: &BTreeMap<u32, BTreeSet<u64>>,
+        mut room: usize,
+        tell: &(dyn Fn(Note) + Sync),
+    ) {
+        let mut read = |index: usize, again: Option<Rereading<'_>>| {
+            let file = u32::try_from(index).unwrap_or(u32::MAX);
+            tell(Note::Begun(file));
+            let mut lines = Vec::new();
+            if let (Some(mut again), Some(offsets)) = (again, offsets.get(&file)) {
+                let stop = || {
+                    tell(Note::GotOn(file, 0));
+                    interrupt::came()
+                };
+                for offset in offsets {
+                    if room == 0 || interrupt::came() {
+                        break;
+                    }
+                    let line = again.line_at(*offset, RECORD_BYTES_MAX, &stop);
+                    room = room.saturating_sub(line.len());
+                    lines.push((*offset, line));
+                }
+            }
+            tell(Note::Done(file, Part::Lines(lines)));
+            room > 0 && !interrupt::came()
+        };
+        for unit in self.inventory.units_of(&files.iter().map(|file| *file as usize).collect()) {
+            let goes_on = match unit {
+                Unit::One(index) => {
+                    let input = self.inventory.inputs.get(index);
+                    read(index, input.and_then(|input| self.inventory.reread(input)))
+                }
+                Unit::Sequence(indexes) => {
+                    let mut goes_on = true;
+                    self.inventory.open_sequence(&indexes, &mut |index, opened| {
+                        goes_on = read(index, opened.ok().map(Rereading::of));
+                        goes_on
+                    });
+                    goes_on
+                }
+            };
+            if !goes_on {
                 break;
             }
-            let stop = || {
-                got_on(0);
-                interrupt::came()
-            };
-            let line = again.line_at(*offset, RECORD_BYTES_MAX, &stop);
-            room = room.saturating_sub(line.len());
-            lines.push((*offset, line));
         }
-        lines
     }
 }
 

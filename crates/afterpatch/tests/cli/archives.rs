@@ -14,10 +14,10 @@ use crate::trees::Tree;
 fn zipped(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (path, content) in files {
-        writer.start_file(path, SimpleFileOptions::default()).unwrap();
-        writer.write_all(content).unwrap();
+        writer.start_file(path, SimpleFileOptions::default()).expect("a member");
+        writer.write_all(content).expect("memory takes everything");
     }
-    writer.finish().unwrap().into_inner()
+    writer.finish().expect("an archive").into_inner()
 }
 
 fn tar_gz(files: &[(String, Vec<u8>)]) -> Vec<u8> {
@@ -25,9 +25,9 @@ fn tar_gz(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     for (path, content) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
-        builder.append_data(&mut header, path, &content[..]).unwrap();
+        builder.append_data(&mut header, path, &content[..]).expect("a member");
     }
-    builder.into_inner().unwrap().finish().unwrap()
+    builder.into_inner().and_then(GzEncoder::finish).expect("an archive")
 }
 
 #[test]
