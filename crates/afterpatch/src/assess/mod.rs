@@ -6,6 +6,7 @@
 pub mod blocks;
 mod claims;
 pub mod crew;
+mod gathering;
 mod hive;
 pub mod interrupt;
 mod journal;
@@ -17,33 +18,35 @@ pub mod parser;
 pub mod pool;
 pub mod progress;
 pub mod reading;
+mod resume;
+mod rules;
 mod second_look;
 mod twins;
 mod whole_records;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use detect::observe::{Noted, Tally, TimeRange};
+use detect::observe::TimeRange;
 use detect::plan::{Compiled, Plan};
 use evidence::{Inventory, WalkError};
 use model::Build;
 use model::assessment::{Assessment, BuildSpan, RuleCount, Verdict};
 use model::file::{FileRecord, Kind, Outcome};
-use model::observation::Observations;
 use report::hostile::ForTerminal;
 
-use crate::cli::{AssessOptions, Format, PackOptions};
+use crate::cli::{AssessOptions, Format};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use crate::{packs, sigma, yara};
-use crew::{Crew, Lost, Root, RuleFiles, Setup, Sight, Supervisor};
-use journal::{Journal, Left};
+use crate::{sigma, yara};
+use crew::{Crew, Root, RuleFiles, Setup, Sight, Supervisor};
+use gathering::observe;
 use progress::Progress;
-use reading::{Accounted, Read};
-use twins::{Taken, Twins};
-use work::{Job, Observed, Part, Reader};
+use resume::{Resume, end_journal};
+use rules::Rules;
+pub use rules::{RuleFolders, compile};
+use work::Reader;
 
 /// By which this program is called as a process that reads.
 pub const WORKER_VERB: &str = "read-for-another-process";
@@ -174,62 +177,6 @@ fn fault() -> Option<String> {
     if cfg!(debug_assertions) { std::env::var("AFTERPATCH_FAULT").ok() } else { None }
 }
 
-/// What an earlier run has read, and where this one notes what it reads.
-#[derive(Default)]
-struct Resume {
-    done: Vec<(u32, Observed)>,
-    journal: Option<Journal>,
-}
-
-impl Resume {
-    fn begin(
-        options: &AssessOptions,
-        inventory: &Inventory,
-        compiled: &Compiled,
-        console: &Console,
-    ) -> Result<Self, Failure> {
-        let range = format!("{:?} {:?}", options.from, options.to);
-        let key = journal::key(inventory, compiled.plan.packs(), compiled.plan.rules().len(), &range);
-        let done = match if options.resume { journal::read(&options.output, &key) } else { Left::Nothing } {
-            Left::Files(files) => {
-                console.say(&format!(
-                    "going on behind {} that were read before",
-                    report::count(files.len() as u64, "file", "files")
-                ));
-                Some(files)
-            }
-            Left::Nothing if options.resume => {
-                console.say("nothing to go on with: no earlier run was left unfinished in this folder");
-                None
-            }
-            Left::Nothing => None,
-            Left::Other => {
-                console.say("the unfinished run in this folder was of other evidence, rules or options: read anew");
-                None
-            }
-        };
-        let journal = match &done {
-            Some(_) => {
-                Journal::go_on(&options.output).map_err(|error| outputs::cannot_write(&options.output, &error))?
-            }
-            None => Journal::new(&options.output, &key),
-        };
-        Ok(Self { done: done.unwrap_or_default(), journal: Some(journal) })
-    }
-}
-
-/// Of a run that was interrupted the journal stays, to go on with.
-fn end_journal(journal: Option<Journal>, incomplete: bool, console: &Console) {
-    match journal {
-        Some(_) if incomplete => {
-            console.say("interrupted: --resume with the same options goes on behind what was read")
-        }
-        // One that stays costs room, and is not read without --resume.
-        Some(journal) => _ = journal.remove(),
-        None => {}
-    }
-}
-
 /// Why evidence cannot be walked.
 pub fn refused(error: WalkError) -> Failure {
     match error {
@@ -242,178 +189,6 @@ pub fn refused(error: WalkError) -> Failure {
 
 const LOOKED_FOR: &str = "looked for Exchange logs (HttpProxy, ECP, OABGeneratorLog, CmdletInfra, EWS, message tracking and others), \
 IIS logs (u_ex*.log), Windows event logs (.evtx, JSON lines), ExchangeSetup.log, web folders, and output of Test-ProxyLogon";
-
-/// Folders with rules of others.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RuleFolders<'f> {
-    /// Of `--sigma`.
-    pub sigma: &'f [PathBuf],
-    /// Of `--yara`.
-    pub yara: &'f [PathBuf],
-}
-
-/// Compiles the packs; a rule that does not load ends the run before it can be silent. Only in a folder of packs that
-/// stands in for the built-in ones it is said, and the rest runs.
-/// Rule sets of others come beside them, with their account on the screen; `packs` is `None` where they run alone.
-pub fn compile(packs: Option<&PackOptions>, folders: RuleFolders<'_>, console: &Console) -> Result<Compiled, Failure> {
-    Rules::open(packs, folders)?.compile(packs, console)
-}
-
-/// Packs and rule sets of others, read and not yet compiled.
-struct Rules {
-    opened: Vec<packs::Opened>,
-    sigma: sigma::RuleSets,
-    yara: yara::YaraSets,
-}
-
-impl Rules {
-    fn open(packs: Option<&PackOptions>, folders: RuleFolders<'_>) -> Result<Self, Failure> {
-        if let Some(options) = packs {
-            packs::refuse_unsigned(options, folders.sigma)?;
-            packs::refuse_unsigned(options, folders.yara)?;
-        }
-        let opened = packs.map(packs::load).transpose()?.unwrap_or_default();
-        Ok(Self { opened, sigma: sigma::open(folders.sigma)?, yara: yara::open(folders.yara)? })
-    }
-
-    fn files(&self) -> RuleFiles {
-        RuleFiles {
-            packs: self.opened.iter().map(|opened| opened.files.clone()).collect(),
-            sigma: self.sigma.sets.clone(),
-            yara: self.yara.sets.clone(),
-        }
-    }
-
-    fn compile(&self, packs: Option<&PackOptions>, console: &Console) -> Result<Compiled, Failure> {
-        let files = self.files();
-        let compiled = Plan::compile_with_yara(&files.packs, &files.sigma, &files.yara);
-        if !self.sigma.sets.is_empty() {
-            let account = sigma::account(&self.sigma, &compiled);
-            account.screen().iter().for_each(|line| console.say(line));
-            account.refuse_nothing()?;
-        }
-        if !self.yara.sets.is_empty() {
-            let account = yara::account(&self.yara, &compiled.yara);
-            account.screen().iter().for_each(|line| console.say(line));
-            account.refuse_nothing()?;
-        }
-        if compiled.plan.rules().is_empty() {
-            return Err(Failure::new(Exit::Integrity, "no rule loaded: nothing could be found, so nothing is said")
-                .hint("a folder of packs holds a folder per campaign with pack.toml and rules/*.yml"));
-        }
-        if packs.is_some_and(|options| options.packs.is_none() || !options.add_packs.is_empty()) {
-            packs::refuse_refusals(&self.opened, &compiled.refusals)?;
-        }
-        for refusal in &compiled.refusals {
-            console.say(&format!("refused: {}: {}", ForTerminal(&refusal.rule), ForTerminal(&refusal.reason)));
-        }
-        Ok(compiled)
-    }
-}
-
-/// What is gathered of all files, whoever read them.
-struct Gathering<'a> {
-    inventory: &'a Inventory,
-    tally: Tally,
-    /// By the number of the input.
-    records: Vec<Option<Read>>,
-    twins: Twins,
-}
-
-impl<'a> Gathering<'a> {
-    fn new(inventory: &'a Inventory) -> Self {
-        let records = std::iter::repeat_with(|| None).take(inventory.inputs.len()).collect();
-        Self { inventory, tally: Tally::default(), records, twins: Twins::among(inventory) }
-    }
-
-    /// Takes a file that is done.
-    fn take(&mut self, file: u32, observed: Observed) {
-        let taken = self.twins.take(file, observed);
-        self.count(taken);
-    }
-
-    fn count(&mut self, taken: Vec<Taken>) {
-        for (file, mut observed, same_as) in taken {
-            observed.accounted.record.same_as = same_as;
-            if let Some(told) = observed.told.filter(|_| observed.accounted.record.same_as.is_none()) {
-                self.tally.add(&observed.accounted.host, observed.suggested.as_deref(), told);
-            }
-            self.put(file, (observed.accounted, observed.container));
-        }
-    }
-
-    /// Accounts for a file that was lost on the way.
-    fn lose(&mut self, lost: Lost) {
-        let Some(input) = self.inventory.inputs.get(lost.file as usize) else { return };
-        let outcome = match lost.reason.as_str() {
-            crew::INTERRUPTED => Outcome::Interrupted,
-            _ => Outcome::Unreadable(lost.reason),
-        };
-        let accounted = reading::unread(input, outcome);
-        self.take(lost.file, Observed { accounted, container: None, suggested: None, told: None });
-    }
-
-    fn put(&mut self, file: u32, read: Read) {
-        if let Some(slot) = self.records.get_mut(file as usize) {
-            *slot = Some(read);
-        }
-    }
-}
-
-/// The pass over every byte. What an earlier run has read is not read again.
-fn observe(
-    inventory: &Inventory,
-    plan: &Plan,
-    fallback: Option<&str>,
-    crew: &mut Crew<'_>,
-    resume: Resume,
-) -> (Observations, Noted, Vec<Accounted>, Option<Journal>) {
-    let mut gathering = Gathering::new(inventory);
-    let Resume { done, mut journal } = resume;
-    let known: BTreeSet<u32> = done.iter().map(|(file, _)| *file).collect();
-    done.into_iter().for_each(|(file, observed)| gathering.take(file, observed));
-    let files: Vec<u32> = (0..).take(inventory.inputs.len()).filter(|file| !known.contains(file)).collect();
-    let lost = crew.perform(&Job::Observe, &files, &mut |file, part| {
-        let Part::Observed(observed) = part else { return };
-        if journal.as_mut().is_some_and(|journal| journal.add(file, &observed).is_err()) {
-            // A full disk ends the journal, not the run: the results may still fit.
-            journal = None;
-        }
-        gathering.take(file, *observed);
-    });
-    lost.into_iter().for_each(|lost| gathering.lose(lost));
-    let rest = gathering.twins.rest();
-    gathering.count(rest);
-    let Gathering { tally, records, .. } = gathering;
-    let (observations, noted, accounted) = gather(tally, records.into_iter().flatten().collect(), plan, fallback);
-    (observations, noted, accounted, journal)
-}
-
-/// Puts the pieces together: one manifest line per input, the containers behind them, servers by name.
-fn gather(
-    tally: Tally,
-    records: Vec<Read>,
-    plan: &Plan,
-    fallback: Option<&str>,
-) -> (Observations, Noted, Vec<Accounted>) {
-    let (mut accounted, containers): (Vec<Accounted>, Vec<Option<FileRecord>>) = records.into_iter().unzip();
-    for file in &mut accounted {
-        let is_telling = !matches!(file.record.kind, Kind::Other | Kind::Container);
-        if is_telling && file.record.server.is_none() {
-            file.record.server = Some(tally.owner(&file.host, fallback));
-        }
-    }
-    let files = accounted.iter().map(|file| file.record.clone()).chain(containers.into_iter().flatten()).collect();
-    let (servers, noted) = tally.into_servers(fallback);
-    let observations = Observations {
-        files,
-        rules: plan.rules().to_vec(),
-        campaigns: plan.campaigns().to_vec(),
-        servers,
-        incomplete: interrupt::came(),
-    };
-    (observations, noted, accounted)
-}
 
 /// Nothing to judge: said aloud, with what was looked for.
 pub fn refuse_nothing(files: &[FileRecord], evidence: &[PathBuf]) -> Result<(), Failure> {
@@ -432,14 +207,23 @@ pub fn refuse_nothing(files: &[FileRecord], evidence: &[PathBuf]) -> Result<(), 
         report::count(count as u64, "file", "files"),
         report::count(containers as u64, "archive", "archives")
     );
-    let hint = if files.iter().any(|file| matches!(file.outcome, Outcome::Encrypted(_))) {
-        "some of it is encrypted: give its password with --password"
-    } else if containers > 0 {
-        "RAR, CAB, images of disks and damaged archives are not looked into; unpack or mount them first"
-    } else {
-        LOOKED_FOR
+    Err(Failure::new(Exit::Nothing, message).hint(way_on(files)))
+}
+
+/// What to do where nothing was recognised.
+fn way_on(files: &[FileRecord]) -> String {
+    let locked = files.iter().find_map(|file| match &file.outcome {
+        Outcome::Encrypted(how) => Some(format!("some of it is encrypted: {how}")),
+        _ => None,
+    });
+    let is_closed = |file: &FileRecord| {
+        let inside = format!("{}!", file.path);
+        file.kind == Kind::Container && !files.iter().any(|other| other.path.starts_with(&inside))
     };
-    Err(Failure::new(Exit::Nothing, message).hint(hint))
+    locked.unwrap_or_else(|| match files.iter().any(is_closed) {
+        true => "RAR, CAB, images of disks and damaged archives are not looked into; unpack or mount them first".into(),
+        false => LOOKED_FOR.into(),
+    })
 }
 
 fn judging(options: &AssessOptions, compiled: &Compiled) -> inquiry::Options {
