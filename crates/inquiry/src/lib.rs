@@ -137,6 +137,10 @@ fn totals(files: &[FileRecord]) -> Totals {
     let mut totals = Totals { files: files.len() as u64, ..Totals::default() };
     for file in files {
         totals.bytes = totals.bytes.saturating_add(file.size);
+        if file.same_as.is_some() {
+            totals.files_met_twice += 1;
+            continue;
+        }
         totals.records = totals.records.saturating_add(file.records);
         totals.rejected = totals.rejected.saturating_add(file.rejected);
         totals.unrecognised_files += u64::from(file.kind == Kind::Other);
@@ -174,8 +178,12 @@ mod tests {
     fn totals_are_sums_over_files() {
         let mut other = file("b.bin");
         (other.kind, other.rejected) = (Kind::Other, 3);
-        let totals = totals(&[file("a.log"), other]);
-        assert_eq!(totals, Totals { files: 2, bytes: 20, records: 2, rejected: 3, unrecognised_files: 1 });
+        let mut twin = file("c.log");
+        twin.same_as = Some("a.log".to_owned());
+        let totals = totals(&[file("a.log"), other, twin]);
+        let expected =
+            Totals { files: 3, bytes: 30, records: 2, rejected: 3, unrecognised_files: 1, files_met_twice: 1 };
+        assert_eq!(totals, expected);
     }
 
     #[test]

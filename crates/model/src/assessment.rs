@@ -136,6 +136,8 @@ pub struct Totals {
     pub rejected: u64,
     /// Files of which nobody knew what they are.
     pub unrecognised_files: u64,
+    /// Files with the content of another of the same server; they count once, in none of the sums above but the first two.
+    pub files_met_twice: u64,
 }
 
 /// The verdict, worst first (`cannot-tell` stands before `targeted`: a scan on a server that cannot be seen is no

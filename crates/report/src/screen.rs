@@ -168,6 +168,10 @@ impl Screen {
             count(totals.unrecognised_files, "file", "files"),
         );
         self.wrapped("  ", &read, LINES_OF_TEXT_MAX);
+        if totals.files_met_twice > 0 {
+            let twice = count(totals.files_met_twice, "file", "files");
+            self.wrapped("  ", &format!("{twice} met twice, counted once"), LINES_OF_TEXT_MAX);
+        }
         let rules = &assessment.afterpatch.rules;
         if rules.loaded == 0 {
             self.warning("NO RULE RAN. Nothing can be concluded from this.");

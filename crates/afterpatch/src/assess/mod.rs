@@ -27,6 +27,7 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use detect::observe::TimeRange;
 use detect::plan::{Compiled, Plan};
@@ -56,7 +57,7 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     options.refuse_contradictions()?;
     Inventory::refuse_output_inside(&options.evidence, &options.output).map_err(refused)?;
     Inventory::refuse_missing(&options.evidence).map_err(refused)?;
-    let live = live::inventory(options, console)?;
+    let live = live::inventory(options, console)?.map(Arc::new);
     let folders = RuleFolders { sigma: &options.sigma, yara: &options.yara };
     let rules = Rules::open(Some(&options.packs), folders)?;
     // It lists the evidence and compiles its rules while this one does.
@@ -136,23 +137,26 @@ fn reader<'a>(options: &AssessOptions, inventory: &'a Inventory, plan: &'a Plan)
 /// What there is to read: of the server that this runs on, or listed by whoever reads.
 fn inventory(
     options: &AssessOptions,
-    live: Option<Inventory>,
+    live: Option<Arc<Inventory>>,
     away: Option<&mut Supervisor>,
-) -> Result<Inventory, Failure> {
+) -> Result<Arc<Inventory>, Failure> {
     match (live, away) {
         (Some(live), _) => Ok(live),
-        (None, None) => Inventory::walk_with(&options.evidence, &options.archives.opening()).map_err(refused),
+        (None, None) => {
+            let listed = Inventory::walk_with(&options.evidence, &options.archives.opening());
+            listed.map(Arc::new).map_err(refused)
+        }
         (None, Some(supervisor)) => supervisor.inventory().map_err(|why| not_started(&why)),
     }
 }
 
 /// A process that lists and reads this evidence with these rules, on its way.
-fn away(options: &AssessOptions, live: Option<&Inventory>, rules: RuleFiles) -> Result<Supervisor, Failure> {
+fn away(options: &AssessOptions, live: Option<&Arc<Inventory>>, rules: RuleFiles) -> Result<Supervisor, Failure> {
     let roots: Vec<Root> = options.evidence.iter().cloned().map(Root).collect();
     let setup = Setup {
         rules,
         sight: match live {
-            Some(inventory) => Sight::Listed(roots, Box::new(inventory.clone())),
+            Some(inventory) => Sight::Listed(roots, Arc::clone(inventory)),
             None => Sight::Roots(roots, BTreeMap::new()),
         },
         opening: options.archives.opening(),

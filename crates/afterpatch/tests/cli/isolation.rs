@@ -70,6 +70,27 @@ fn a_file_that_crashes_hangs_or_swells_its_reader_costs_that_file() {
     }
 }
 
+/// An archive that ends whoever looks into it is hashed like a file, and what it did is said; the rest is judged.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_archive_that_ends_the_process_that_is_looked_into_costs_that_archive() {
+    let tree = Tree::short_story(Scenario::ActiveAfterPatch);
+    let without = assess_with(&[tree.path()], &[]);
+    // An empty zip archive.
+    let archive: Vec<u8> = [&b"PK\x05\x06"[..], &[0; 18]].concat();
+    tree.put("EXC01/odd.zip", &archive);
+    for (how, options) in [("look-abort", &[][..]), ("look-swell", &["--memory", "1G"][..])] {
+        let with = with_fault(&tree, &format!("{how}@odd.zip"), options);
+        let lines = with.manifest();
+        let line = lines.iter().find(|line| line["path"] == "EXC01/odd.zip").expect("a line in the manifest");
+        assert!(line["notes"].to_string().contains("not looked into: looking into it"), "{how}: {line}");
+        assert!(line["sha256"].is_string(), "{how}: it is hashed all the same");
+        assert_eq!(with.verdict(), without.verdict(), "{how}");
+        assert_eq!(with.json["totals"]["records"], without.json["totals"]["records"], "{how}");
+        assert!(with.text("report.html").contains("not looked into"), "{how}: the report says it too");
+    }
+}
+
 /// The first number, then numbers that look like chance and are the same each time.
 struct Chance(u64);
 
@@ -213,6 +234,9 @@ fn the_same_log_met_twice_counts_once() {
     }
     let both = assess_with(&[twice.path()], &[]);
     assert_eq!(both.verdict(), once.verdict());
+    assert_eq!(both.json["totals"]["records"], once.json["totals"]["records"]);
+    assert_eq!(both.json["totals"]["files_met_twice"], once.manifest().len());
+    assert!(both.outcome.stdout.contains("met twice, counted once"), "{}", both.outcome.stdout);
     let counts = |assessed: &Assessed| {
         let findings =
             assessed.findings().iter().map(|finding| (finding["rule"].to_string(), finding["count"].to_string()));

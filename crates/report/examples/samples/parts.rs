@@ -39,6 +39,7 @@ pub fn assessment(servers: Vec<ServerAssessment>, findings: Vec<Finding>) -> Ass
             records: 128_440_912,
             rejected: 317,
             unrecognised_files: 12,
+            files_met_twice: 0,
         },
         servers,
         findings,

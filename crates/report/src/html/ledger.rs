@@ -238,6 +238,9 @@ fn limits(assessment: &Assessment) -> Markup {
                     li { "Logs on a compromised server can be altered or deleted by whoever compromised it." }
                     li { "Bodies of web requests are not logged by IIS or Exchange; what was sent or received is known only by its size and its effects." }
                     li { "Looking like a campaign is not attribution. No group is named from overlap alone." }
+                    @if assessment.totals.files_met_twice > 0 {
+                        li { (wording::count(assessment.totals.files_met_twice, "file was", "files were")) " met twice (in a shadow copy, in a second collection): they count once, and the manifest names the other." }
+                    }
                     @if assessment.totals.unrecognised_files > 0 {
                         li { (wording::count(assessment.totals.unrecognised_files, "file was", "files were")) " not recognised: hashed, listed, not read." }
                     }

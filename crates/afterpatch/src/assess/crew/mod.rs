@@ -13,7 +13,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use detect::pack::{PackFiles, RuleSet};
 use detect::yara::YaraSet;
@@ -132,7 +132,7 @@ pub(crate) enum Sight {
     /// reason given.
     Roots(Vec<Root>, BTreeMap<String, String>),
     /// What was listed before, below these.
-    Listed(Vec<Root>, Box<evidence::Inventory>),
+    Listed(Vec<Root>, Arc<evidence::Inventory>),
 }
 
 impl Sight {

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Stdout, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use detect::observe::TimeRange;
@@ -30,11 +30,11 @@ pub fn serve() -> ExitCode {
 }
 
 fn serve_jobs() -> io::Result<()> {
-    let Some(setup) = wire::receive::<Setup>(&mut io::stdin().lock())? else { return Ok(()) };
+    let Some(mut setup) = wire::receive::<Setup>(&mut io::stdin().lock())? else { return Ok(()) };
     // Before the first thread begins, so that all of them are in it; and before a rule of others is compiled.
     let jail = jail::enter(&setup.sight.roots(), &setup.limits);
     let out = Outlet::new();
-    let inventory = inventory(&setup, &out)?;
+    let inventory = inventory(&mut setup, &out)?;
     let rules = &setup.rules;
     let plan = Plan::compile_with_yara(&rules.packs, &rules.sigma, &rules.yara).plan;
     out.send(&Reply::Ready { rules: plan.rules().len() as u64, jail }, true);
@@ -55,16 +55,16 @@ fn serve_jobs() -> io::Result<()> {
 }
 
 /// What there is to read, listed here where nobody has listed it yet: archives are looked into for that.
-fn inventory(setup: &Setup, out: &Outlet) -> io::Result<Inventory> {
+fn inventory(setup: &mut Setup, out: &Outlet) -> io::Result<Arc<Inventory>> {
     let opening = Opening { passwords: setup.passwords.clone(), ..setup.opening.clone() };
-    let (roots, against) = match &setup.sight {
+    let (roots, against) = match &mut setup.sight {
         Sight::Listed(_, listed) => {
-            let mut inventory = (**listed).clone();
-            inventory.opening = opening;
-            return Ok(inventory);
+            Arc::make_mut(listed).opening = opening;
+            return Ok(Arc::clone(listed));
         }
-        Sight::Roots(roots, against) => (roots, against),
+        Sight::Roots(roots, against) => (roots.clone(), against.clone()),
     };
+    let setup = &*setup;
     let roots: Vec<PathBuf> = roots.iter().map(|root| root.0.clone()).collect();
     let mut ask = |path: &str| {
         let why = against.get(path).cloned();
@@ -74,8 +74,8 @@ fn inventory(setup: &Setup, out: &Outlet) -> io::Result<Inventory> {
         }
         why
     };
-    let inventory = Inventory::walk_watched(&roots, &opening, &mut ask).map_err(io::Error::other)?;
-    out.send(&Reply::Listed(Box::new(inventory.clone())), true);
+    let inventory = Arc::new(Inventory::walk_watched(&roots, &opening, &mut ask).map_err(io::Error::other)?);
+    out.send(&Reply::Listed(Arc::clone(&inventory)), true);
     Ok(inventory)
 }
 

@@ -79,32 +79,32 @@ impl Supervisor {
     ///
     /// # Errors
     /// When no process lives long enough.
-    pub fn inventory(&mut self) -> Result<Inventory, String> {
+    pub fn inventory(&mut self) -> Result<Arc<Inventory>, String> {
         for _ in 0..FRUITLESS_KILLED_MAX {
-            let (roots, against) = match &mut self.setup.sight {
-                Sight::Listed(_, inventory) => return Ok((**inventory).clone()),
-                Sight::Roots(roots, against) => (roots.clone(), against),
+            let (roots, mut against) = match &self.setup.sight {
+                Sight::Listed(_, inventory) => return Ok(Arc::clone(inventory)),
+                Sight::Roots(roots, against) => (roots.clone(), against.clone()),
             };
-            let mut against = std::mem::take(against);
             match self.list() {
                 Ok(inventory) => {
                     self.way_to = way_to(&inventory);
                     self.setup.sight = Sight::Listed(roots, inventory);
                 }
-                Err((Some(path), death)) if death != Death::Killed => {
+                // Whoever kills it from outside has nothing against an archive.
+                Err((_, Death::Killed)) => {}
+                Err((Some(path), death)) => {
                     let why = death.words(&self.limits, 0).replace("reading it", "looking into it");
                     against.insert(path, format!("not looked into: {why}"));
                     self.setup.sight = Sight::Roots(roots, against);
                 }
-                Err((None, death)) if death != Death::Killed => return Err(death.words(&self.limits, 0)),
-                Err(_) => self.setup.sight = Sight::Roots(roots, against),
+                Err((None, death)) => return Err(death.words(&self.limits, 0)),
             }
         }
         Err("it was killed again and again".to_owned())
     }
 
     /// Has everything listed. Otherwise: the archive that was looked into, and how the process ended.
-    fn list(&mut self) -> Result<Box<Inventory>, (Option<String>, Death)> {
+    fn list(&mut self) -> Result<Arc<Inventory>, (Option<String>, Death)> {
         self.start().map_err(|error| (None, Death::Fault(error.kind().to_string())))?;
         let Some(worker) = &mut self.worker else { return Err((None, Death::Killed)) };
         let mut looking: Option<String> = None;

@@ -1,6 +1,7 @@
 //! Messages between the process that judges and the one that reads: a length of four bytes, then the message.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub enum Reply {
     /// An archive is about to be looked into.
     Looking(String),
     /// Everything is listed.
-    Listed(Box<evidence::Inventory>),
+    Listed(Arc<evidence::Inventory>),
     /// It is in its jail and has as many rules.
     Ready {
         rules: u64,

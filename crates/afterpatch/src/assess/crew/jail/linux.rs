@@ -163,3 +163,96 @@ const CALLS: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_stat,
 ];
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tries what must not work")]
+mod tests {
+    use std::fs;
+    use std::net::{TcpListener, UdpSocket};
+    use std::process::Command;
+
+    use tempfile::TempDir;
+
+    use super::{few_calls, only_evidence};
+
+    /// Walls stand around a thread and those that it starts: the test itself stays outside.
+    fn inside<T: Send>(wall: impl FnOnce() + Send, tries: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                wall();
+                tries()
+            });
+            thread.join().expect("the thread ends")
+        })
+    }
+
+    /// What can be done: read evidence, write a file beside it, change one, remove one, read another file, open a socket,
+    /// start a program.
+    fn attempts(folder: &TempDir, other: &TempDir) -> [bool; 7] {
+        let (inside, outside) = (folder.path().join("a.log"), other.path().join("secret"));
+        [
+            fs::read(&inside).is_ok(),
+            fs::write(folder.path().join("new"), "x").is_ok(),
+            fs::write(&inside, "changed").is_ok(),
+            fs::remove_file(&inside).is_ok(),
+            fs::read(outside).is_ok(),
+            TcpListener::bind("127.0.0.1:0").is_ok() || UdpSocket::bind("127.0.0.1:0").is_ok(),
+            Command::new("/proc/self/exe").arg("--help").output().is_ok(),
+        ]
+    }
+
+    fn folders() -> (TempDir, TempDir) {
+        let (folder, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        fs::write(folder.path().join("a.log"), "evidence").unwrap();
+        fs::write(other.path().join("secret"), "x").unwrap();
+        (folder, other)
+    }
+
+    #[test]
+    fn the_filter_alone_leaves_nothing_but_reading() {
+        let (folder, other) = folders();
+        let done = inside(|| few_calls().expect("a filter"), || attempts(&folder, &other));
+        assert_eq!(done, [true, false, false, false, true, false, false]);
+        assert_eq!(fs::read(folder.path().join("a.log")).unwrap(), b"evidence");
+    }
+
+    #[test]
+    fn landlock_alone_leaves_nothing_but_evidence() {
+        let (folder, other) = folders();
+        let root = folder.path().to_owned();
+        let stands = std::sync::atomic::AtomicBool::new(false);
+        let wall = || stands.store(only_evidence(&[root]).is_some(), std::sync::atomic::Ordering::Relaxed);
+        let done = inside(wall, || attempts(&folder, &other));
+        if !stands.into_inner() {
+            // An older kernel: the filter stands alone there, and the program says so.
+            return;
+        }
+        assert_eq!((done[0], done[1], done[2], done[3], done[4]), (true, false, false, false, false));
+    }
+
+    #[test]
+    fn threads_memory_and_time_still_work_inside() {
+        let sum = inside(
+            || few_calls().expect("a filter"),
+            || {
+                let begun = std::time::Instant::now();
+                let threads: Vec<_> = (0..4_u64)
+                    .map(|number| std::thread::spawn(move || vec![number; 1 << 20].iter().sum::<u64>()))
+                    .collect();
+                let sum: u64 = threads.into_iter().map(|thread| thread.join().expect("a sum")).sum();
+                assert!(begun.elapsed().as_nanos() > 0);
+                sum
+            },
+        );
+        assert_eq!(sum, 6 << 20);
+    }
+
+    #[test]
+    fn a_fault_is_still_caught_inside() {
+        let caught = inside(
+            || few_calls().expect("a filter"),
+            || std::panic::catch_unwind(|| assert_eq!(std::hint::black_box(1), 2, "a fault on purpose")).is_err(),
+        );
+        assert!(caught);
+    }
+}
