@@ -146,7 +146,10 @@ fn inventory(
             let listed = Inventory::walk_with(&options.evidence, &options.archives.opening());
             listed.map(Arc::new).map_err(refused)
         }
-        (None, Some(supervisor)) => supervisor.inventory().map_err(|why| not_started(&why)),
+        (None, Some(supervisor)) => supervisor.inventory().map_err(|why| match interrupt::came() {
+            true => Failure::new(Exit::Interrupted, "interrupted before all evidence was listed"),
+            false => not_started(&why),
+        }),
     }
 }
 

@@ -43,7 +43,7 @@ pub fn enter(_: &[PathBuf], _: &Limits) -> Jail {
 
 /// There is no such limit here.
 #[cfg(not(target_os = "linux"))]
-pub fn limit_processor_time(_: u64) {}
+pub fn limit_processor_time(_: Option<u64>) {}
 
 #[cfg(target_os = "linux")]
 mod linux;

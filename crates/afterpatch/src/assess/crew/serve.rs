@@ -95,12 +95,17 @@ fn requests() -> Receiver<(Job, Vec<u32>)> {
     receive
 }
 
-/// A file that is read alone, because it is under suspicion, gets so much processor time and no more.
+/// A file that is read alone, because it is under suspicion, gets so much processor time and no more. Others have no such
+/// limit: nobody knows how long all of them take.
 fn limit_a_lone_file(setup: &Setup, inventory: &Inventory, job: &Job, files: &[u32]) {
-    if let (Job::Observe, [file]) = (job, files) {
-        let size = inventory.inputs.get(*file as usize).map_or(0, |input| input.size);
-        jail::limit_processor_time(setup.limits.cpu_secs.saturating_add(size >> 20));
-    }
+    let secs = match (job, files) {
+        (Job::Observe, [file]) => {
+            let size = inventory.inputs.get(*file as usize).map_or(0, |input| input.size);
+            Some(setup.limits.cpu_secs.saturating_add(size >> 20))
+        }
+        _ => None,
+    };
+    jail::limit_processor_time(secs);
 }
 
 struct Outlet(Mutex<(BufWriter<Stdout>, Instant)>);

@@ -81,6 +81,9 @@ impl Supervisor {
     /// When no process lives long enough.
     pub fn inventory(&mut self) -> Result<Arc<Inventory>, String> {
         for _ in 0..FRUITLESS_KILLED_MAX {
+            if interrupt::came() {
+                return Err(INTERRUPTED.to_owned());
+            }
             let (roots, mut against) = match &self.setup.sight {
                 Sight::Listed(_, inventory) => return Ok(Arc::clone(inventory)),
                 Sight::Roots(roots, against) => (roots.clone(), against.clone()),
@@ -110,12 +113,18 @@ impl Supervisor {
         let mut looking: Option<String> = None;
         // An archive that has only a front is gone through for this.
         let most = Duration::from_secs(self.limits.stall_secs.saturating_mul(LISTING_TIMES));
+        let mut since = Instant::now();
         let stalled = loop {
-            match worker.replies.recv_timeout(most) {
-                Ok(Reply::Looking(path)) => looking = Some(path),
+            match worker.replies.recv_timeout(LOOK_EVERY) {
+                Ok(Reply::Looking(path)) => (looking, since) = (Some(path), Instant::now()),
                 Ok(Reply::Listed(inventory)) => return Ok(inventory),
                 Ok(_) | Err(RecvTimeoutError::Disconnected) => break false,
-                Err(RecvTimeoutError::Timeout) => break looking.is_some(),
+                Err(RecvTimeoutError::Timeout) if interrupt::came() => {
+                    self.worker = None;
+                    return Err((None, Death::Killed));
+                }
+                Err(RecvTimeoutError::Timeout) if looking.is_some() && since.elapsed() > most => break true,
+                Err(RecvTimeoutError::Timeout) => {}
             }
         };
         let death = self.worker.take().map_or(Death::Killed, |worker| worker.end(stalled));

@@ -21,6 +21,9 @@ const OPEN_FILES_MAX: u64 = 1_024;
 
 /// Builds what can be built around this thread and those that it will start.
 pub fn enter(roots: &[PathBuf], limits: &Limits) -> Jail {
+    // Nobody asks for anything any more when the process that judges has ended. Where this cannot be had, the end of the
+    // pipe says so a little later.
+    _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     // Landlock opens the roots, so it comes before the filter.
     let (limits, files) = (limit(limits), only_evidence(roots).is_some());
     Jail { limits, files, system_calls: few_calls().is_some() }
@@ -40,16 +43,14 @@ fn limit(limits: &Limits) -> bool {
     })
 }
 
-/// Ends this process after so many more seconds of processor time.
-pub fn limit_processor_time(secs: u64) {
-    let used = processor_secs();
+/// Ends this process after so many more seconds of processor time; `None`: no more than an administrator's own limit does.
+pub fn limit_processor_time(secs: Option<u64>) {
+    let most = secs.map_or(u64::MAX, |secs| processor_secs().saturating_add(secs));
     // Only the soft limit, which can be moved for the next file.
-    _ = rlimit::Resource::CPU
-        .get_hard()
-        .and_then(|hard| rlimit::Resource::CPU.set(used.saturating_add(secs).min(hard), hard));
+    _ = rlimit::Resource::CPU.get_hard().and_then(|hard| rlimit::Resource::CPU.set(most.min(hard), hard));
 }
 
-/// What this process has used so far, from `/proc/self/stat`; where that is out of reach, none.
+/// What this process has used so far.
 fn processor_secs() -> u64 {
     let times = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     u64::try_from(times.tv_sec).unwrap_or_default()
