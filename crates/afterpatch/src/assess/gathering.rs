@@ -6,7 +6,7 @@ use detect::observe::{Noted, Tally};
 use detect::plan::Plan;
 use evidence::Inventory;
 use model::file::{FileRecord, Kind, Outcome};
-use model::observation::Observations;
+use model::observation::{Observations, Server};
 
 use super::crew::{self, Crew, Lost};
 use super::interrupt;
@@ -109,7 +109,9 @@ fn gather(
         }
     }
     let files = accounted.iter().map(|file| file.record.clone()).chain(containers.into_iter().flatten()).collect();
-    let (servers, noted) = tally.into_servers(fallback);
+    let (mut servers, noted) = tally.into_servers(fallback);
+    let named: BTreeSet<&str> = accounted.iter().filter_map(|file| file.record.server.as_deref()).collect();
+    servers.retain(|name, server| named.contains(name.as_str()) || !is_bare(server));
     let observations = Observations {
         files,
         rules: plan.rules().to_vec(),
@@ -118,4 +120,24 @@ fn gather(
         incomplete: interrupt::came(),
     };
     (observations, noted, accounted)
+}
+
+/// Nothing is known of it: a folder or an archive with a readme in it is no server.
+fn is_bare(server: &Server) -> bool {
+    let Server {
+        builds,
+        coverage,
+        sightings,
+        pages,
+        mail,
+        logons,
+        refused,
+        files,
+        event_logs,
+        own_addresses,
+        web_folders_present,
+    } = server;
+    let is_empty = builds.is_empty() && coverage.is_empty() && sightings.is_empty() && files.is_empty();
+    let has_no_records = pages.is_empty() && mail.is_empty() && logons.is_empty() && refused.is_empty();
+    is_empty && has_no_records && event_logs.is_empty() && own_addresses.is_empty() && !web_folders_present
 }

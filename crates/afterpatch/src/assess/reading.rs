@@ -243,9 +243,6 @@ impl<P: Pass> Reading<'_, P> {
         record.sha256 = hashes.sha256.filter(|_| whole);
         record.clock_shift_secs = clock_shift_secs;
         fill(&mut record, tally, result.lines, result.is_text);
-        if input.is_looked_into() && !place.anchored {
-            name_no_server(P::tally(&mut result.told));
-        }
         let container = hashes.container.map(|(sha256, size)| FileRecord {
             sha256: Some(sha256),
             ..self::record(&input.path, size, Kind::Container, Outcome::Complete)
@@ -368,11 +365,6 @@ impl<P: Pass> Reading<'_, P> {
         };
         (Result { told, lines, is_text: false, problem }, hashes)
     }
-}
-
-/// An archive that an analyst packed is of no server: its members are. One on which a rule fits stays somebody's.
-fn name_no_server(tally: &mut FileTally) {
-    tally.servers.retain(|_, server| !server.files.is_empty() || !server.sightings.clone().into_sightings().is_empty());
 }
 
 /// The parts of a file, which rules look at one by one, where files of its kind have any.

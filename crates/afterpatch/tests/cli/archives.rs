@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::program::{afterpatch, assess, text};
+use crate::program::{Assessed, afterpatch, assess, text};
 use crate::trees::Tree;
 
 fn zipped(files: &[(String, Vec<u8>)]) -> Vec<u8> {
@@ -70,4 +70,19 @@ fn an_archive_without_its_password_is_told() {
     let ended = afterpatch(&["assess", "-q", "-o", text(&tree.path().with_extension("out")), text(tree.path())]);
     assert_eq!(ended.status, 3);
     assert!(ended.stderr.contains("give its password with --password"), "{}", ended.stderr);
+}
+
+/// A readme in a folder, another in an archive: beside a server that shows itself they are no servers.
+#[test]
+fn what_tells_nothing_is_no_server() {
+    let tree = Tree::short_story(Scenario::QuietUncovered);
+    let expected = assess(tree.path());
+    let names = |assessed: &Assessed| -> Vec<String> {
+        assessed.servers().iter().map(|server| server["server"].to_string()).collect()
+    };
+    tree.put("NOTES/readme.txt", "nothing of note");
+    tree.put("tools.zip", zipped(&[("licence.txt".to_owned(), b"as is".to_vec())]));
+    let with = assess(tree.path());
+    assert_eq!(names(&with), names(&expected));
+    assert!(with.manifest().iter().any(|line| line["path"] == "tools.zip!licence.txt"), "they are accounted for");
 }
