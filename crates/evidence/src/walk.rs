@@ -40,12 +40,6 @@ pub struct Input {
 }
 
 impl Input {
-    /// Is it an archive whose members are inputs of their own?
-    #[must_use]
-    pub fn is_looked_into(&self) -> bool {
-        self.container.is_some()
-    }
-
     /// Is it a member of an archive, whose size is only what a header says?
     #[must_use]
     pub fn is_member(&self) -> bool {
