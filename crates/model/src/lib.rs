@@ -2,8 +2,8 @@
 //!
 //! Every other room speaks in these types: when ([`Utc`]), where from ([`Origin`], [`Source`]), what was read
 //! ([`Row`], [`WindowsEvent`]), what could not be read ([`Reject`]), which files a list names ([`listing`]), what was seen ([`observation`]), and what is
-//! said about it in the end ([`assessment`]), or from a build number alone ([`advice`]), and what to collect
-//! ([`collecting`]).
+//! said about it in the end ([`assessment`]), or from a build number alone ([`advice`]), what to collect
+//! ([`collecting`]), and which servers are open seen from outside ([`survey`]).
 //!
 //! This room does no I/O, reads no clock and knows no other room.
 
@@ -19,6 +19,7 @@ pub mod page;
 mod record;
 mod server;
 mod source;
+pub mod survey;
 mod time;
 
 pub use build::{Build, NotABuild};

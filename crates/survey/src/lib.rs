@@ -1,0 +1,7 @@
+//! Which Exchange servers are open, seen from outside.
+//!
+//! The only room that opens outward sockets, and only within the scope that its user may look at: it asks for three pages,
+//! never logs in, never sends anything that a browser would not. What it sees and what other scanners saw become the same
+//! observations ([`model::survey::Observation`]); one classifier judges them.
+//!
+//! Nothing here prints or decides where files lie.
