@@ -4,6 +4,7 @@ mod collect;
 mod hunt;
 mod inspect;
 mod packs;
+mod survey;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub use packs::{
     PacksOptions, PacksVerb, PasswordOptions, ShowOptions, SignOptions, TestOptions, VerifyOptions,
 };
 
+pub use survey::{SurveyImportOptions, SurveyOptions, SurveyOutputOptions, SurveyProbeOptions, SurveyVerb};
 pub use verify::{SignReportOptions, VerifyReportOptions};
 
 /// Beyond this, threads wait for disks and each other.
@@ -65,6 +67,7 @@ pub enum Verb {
     Verify(VerifyReportOptions),
     Sign(SignReportOptions),
     Packs(PacksOptions),
+    Survey(SurveyOptions),
     Demo(DemoOptions),
     Completions(CompletionsOptions),
     Man(ManOptions),

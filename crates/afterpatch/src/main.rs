@@ -20,6 +20,7 @@ mod page;
 mod rule_folders;
 mod side_by_side;
 mod sigma;
+mod survey;
 mod verify;
 mod yara;
 
@@ -48,6 +49,7 @@ fn main() -> std::process::ExitCode {
         cli::Verb::Verify(options) => verify::run(&options, &console),
         cli::Verb::Sign(options) => verify::sign(&options, &console),
         cli::Verb::Packs(options) => packs::run(&options, &console),
+        cli::Verb::Survey(options) => survey::run(&options, &console),
         cli::Verb::Demo(options) => demo::run(&options, &console),
         cli::Verb::Completions(options) => completions::run(&options, &console),
         cli::Verb::Man(options) => manual::run(&options),

@@ -5,3 +5,5 @@
 //! observations ([`model::survey::Observation`]); one classifier judges them.
 //!
 //! Nothing here prints or decides where files lie.
+
+pub mod classify;

@@ -1,0 +1,24 @@
+//! The options of `survey`: one file per verb below it.
+
+mod import;
+mod output;
+mod probe;
+
+use clap::{Args, Subcommand};
+
+pub use import::SurveyImportOptions;
+pub use output::SurveyOutputOptions;
+pub use probe::SurveyProbeOptions;
+
+/// Which Exchange servers are open, seen from outside: probe a range, read other scanners, count, compare, tell
+#[derive(Debug, Args)]
+pub struct SurveyOptions {
+    #[command(subcommand)]
+    pub verb: SurveyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SurveyVerb {
+    Probe(SurveyProbeOptions),
+    Import(SurveyImportOptions),
+}
