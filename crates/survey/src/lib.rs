@@ -7,4 +7,6 @@
 //! Nothing here prints or decides where files lie.
 
 pub mod classify;
+#[cfg(any(test, feature = "fleet"))]
+pub mod fleet;
 pub mod import;
