@@ -304,7 +304,7 @@ fn odd_versions() -> Vec<Profile> {
         host("OWA of 2019 CU9 has a lower number than its setup", Exchange)
             .with(asks("15.2.858.2", "EX19"))
             .builds(&["15.2.858.2: CU9"])
-            .hole("CVE-2021-26855", Undetermined, Some(Why::BuildProvesNothing)),
+            .hole("CVE-2021-26855", Patched, None),
         host("the manifest is in no list and can lag behind", Exchange)
             .with(manifest("15.1.2242.5"))
             .with(answer("/", 302, "X-FEServer: EX16\nLocation: /owa/", ""))

@@ -120,7 +120,7 @@ fn told(text: &str, source: Source, number: &Number) -> Option<Told> {
         (Exactness::Unknown, _) => (Precision::NextLower, vec![plain_of_cu(first).unwrap_or(first)]),
         (Exactness::NewerThanKnown, _) => (Precision::NewerThanData, vec![first]),
         (_, names) if names != Names::Build => (Precision::CuOnly, number.builds.clone()),
-        (Exactness::Exact, _) => (Precision::Exact, vec![first]),
+        (Exactness::Exact, _) => (Precision::Exact, vec![as_set_up(first).unwrap_or(first)]),
         (Exactness::NextLower(_), _) => (Precision::NextLower, vec![first]),
     };
     let (lowest, highest) = match precision {
@@ -155,6 +155,16 @@ fn plain_of_cu(build: Build) -> Option<Build> {
     let cu = format!("{}.{}.{}", build.major, build.minor, build.build);
     let builds = Knowledge::shipped().read_number(&cu).ok()?.builds;
     builds.into_iter().find(|known| *known > build)
+}
+
+/// OWA of 2019 CU9 bears 15.2.858.2, the setup of it 15.2.858.5: a plain CU of which the list has two numbers, the lower one
+/// without a day, is the one with the day.
+fn as_set_up(build: Build) -> Option<Build> {
+    let knowledge = Knowledge::shipped();
+    let release = knowledge.release(build);
+    let is_plain_without_day = release.date.is_none() && release.update == release.level;
+    let set_up = plain_of_cu(build).filter(|_| is_plain_without_day)?;
+    (knowledge.release(set_up).update == release.update).then_some(set_up)
 }
 
 /// What came before 2010 is named and nothing more: nothing is known of its updates.
