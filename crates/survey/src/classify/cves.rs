@@ -15,10 +15,15 @@ const REMEMBERED_MAX: usize = 4_096;
 /// Holes that another scanner names, at most.
 const TESTED_MAX: usize = 64;
 
+/// What is said of one hole.
+type Said = (State, Option<Why>);
+/// A build as far as it is known: the lowest and the highest that it can be.
+type Span = (Build, Build, Precision);
+
 /// What decides the states of a target.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
-    builds: Vec<(Build, Build, Precision)>,
+    builds: Vec<Span>,
     is_sure: bool,
     tested: Vec<String>,
 }
@@ -27,7 +32,7 @@ struct Key {
 #[derive(Default)]
 pub(super) struct Cves {
     known: HashMap<Key, Arc<[CveState]>>,
-    single: HashMap<(Build, Build, Precision), Arc<[(State, Option<Why>)]>>,
+    single: HashMap<Span, Arc<[Said]>>,
     not_applicable: Option<Arc<[CveState]>>,
 }
 
@@ -59,7 +64,7 @@ impl Cves {
     }
 
     fn work_out(&mut self, told: &[Arc<Told>], key: &Key) -> Arc<[CveState]> {
-        let each: Vec<Arc<[(State, Option<Why>)]>> = told.iter().map(|told| self.of_one(told)).collect();
+        let each: Vec<Arc<[Said]>> = told.iter().map(|told| self.of_one(told)).collect();
         let mut states: Vec<CveState> = Vec::new();
         for (number, cve) in ids().enumerate() {
             let of_farm = each.iter().filter_map(|states| states.get(number).copied());
@@ -76,11 +81,11 @@ impl Cves {
         states.into()
     }
 
-    fn of_one(&mut self, told: &Told) -> Arc<[(State, Option<Why>)]> {
+    fn of_one(&mut self, told: &Told) -> Arc<[Said]> {
         let states = self.single.entry(place_of(told)).or_insert_with(|| {
             let of_hole = |cve: &str| {
                 let of_build = |build: &Build| of_build(cve, *build, told.seen.precision);
-                let each: Vec<(State, Option<Why>)> = told.builds.iter().map(of_build).collect();
+                let each: Vec<Said> = told.builds.iter().map(of_build).collect();
                 one_of(&each)
             };
             ids().map(of_hole).collect()
@@ -89,7 +94,7 @@ impl Cves {
     }
 }
 
-fn place_of(told: &Told) -> (Build, Build, Precision) {
+fn place_of(told: &Told) -> Span {
     (told.seen.lowest, told.seen.highest, told.seen.precision)
 }
 
@@ -97,7 +102,7 @@ fn ids() -> impl Iterator<Item = &'static str> {
     Knowledge::shipped().holes().map(|hole| hole.id.as_str())
 }
 
-fn of_build(cve: &str, build: Build, precision: Precision) -> (State, Option<Why>) {
+fn of_build(cve: &str, build: Build, precision: Precision) -> Said {
     let judged = Knowledge::shipped().state(cve, build);
     let is_newer = precision == Precision::NewerThanData;
     match judged.state {
@@ -117,7 +122,7 @@ fn of_build(cve: &str, build: Build, precision: Precision) -> (State, Option<Why
 }
 
 /// It is one of these builds, and nobody knows which.
-fn one_of(each: &[(State, Option<Why>)]) -> (State, Option<Why>) {
+fn one_of(each: &[Said]) -> Said {
     match each {
         [] => (State::Undetermined, Some(Why::BuildProvesNothing)),
         [first, rest @ ..] if rest.iter().all(|other| other == first) => *first,
@@ -129,7 +134,7 @@ fn one_of(each: &[(State, Option<Why>)]) -> (State, Option<Why>) {
 }
 
 /// All of these builds run: open if any is, fixed only if all are.
-fn farm(each: impl Iterator<Item = (State, Option<Why>)>) -> (State, Option<Why>) {
+fn farm(each: impl Iterator<Item = Said>) -> Said {
     // The order of the states is that of how much they weigh.
     each.min_by_key(|(state, _)| *state).unwrap_or((State::Undetermined, Some(Why::NoVersion)))
 }

@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 
 use model::Utc;
 
+/// The lowest and the highest version, each of two numbers.
+pub(super) type Versions = ((u16, u16), (u16, u16));
+
 /// What a mark says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -61,7 +64,7 @@ pub(super) struct Older {
 
 struct Tables {
     marks: Vec<Mark>,
-    iis: Vec<(String, (u16, u16), (u16, u16))>,
+    iis: Vec<(String, Versions)>,
     older: Vec<Older>,
     mitigated: Vec<String>,
 }
@@ -72,8 +75,8 @@ pub(super) fn marks() -> &'static [Mark] {
 }
 
 /// The lowest and the highest IIS on which a product runs.
-pub(super) fn iis_of(product: &str) -> Option<((u16, u16), (u16, u16))> {
-    tables().iis.iter().find(|row| row.0 == product).map(|row| (row.1, row.2))
+pub(super) fn iis_of(product: &str) -> Option<Versions> {
+    tables().iis.iter().find(|row| row.0 == product).map(|row| row.1)
 }
 
 /// What is known of a product from before 2010.
@@ -114,7 +117,7 @@ impl Tables {
             "iis" => {
                 let (from, until) = row[2].split_once('-').expect("a range of versions");
                 let version = |text: &str| two(text).expect("a version of IIS");
-                return self.iis.push((row[1].to_owned(), version(from), version(until)));
+                return self.iis.push((row[1].to_owned(), (version(from), version(until))));
             }
             "older" => {
                 let older = Older { name: row[1].to_owned(), support_end: Utc::parse(row[2].as_bytes()) };

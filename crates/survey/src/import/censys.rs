@@ -114,7 +114,8 @@ fn answer(object: &Map<String, Value>) -> Option<Response> {
         object.contains_key("status_code") || object.contains_key("status_line") || object.contains_key("html_title");
     let headers = object.get("headers").and_then(Value::as_object);
     let body = object.get("body").and_then(Value::as_str);
-    if headers.is_none() && body.is_none() || !is_answer && !(headers.is_some() && body.is_some()) {
+    let tells_by_itself = headers.is_some() && body.is_some();
+    if !tells_by_itself && (!is_answer || headers.is_none() && body.is_none()) {
         return None;
     }
     let status = object.get("status_code").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
