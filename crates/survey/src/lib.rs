@@ -7,3 +7,4 @@
 //! Nothing here prints or decides where files lie.
 
 pub mod classify;
+pub mod scope;
