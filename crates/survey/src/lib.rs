@@ -7,4 +7,5 @@
 //! Nothing here prints or decides where files lie.
 
 pub mod classify;
+pub mod probe;
 pub mod scope;

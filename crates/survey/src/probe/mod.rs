@@ -1,0 +1,3 @@
+//! Looks.
+
+pub mod http;
