@@ -92,7 +92,7 @@ pub fn run<'a>(plan: &'a Plan, around: Surroundings<'a>) -> Result<Summary, Prob
         summary: Summary::default(),
         begun: None,
     };
-    let summary = LocalSet::new().block_on(&runtime, run.to_its_end());
+    let summary = LocalSet::new().block_on(&runtime, run.go_through());
     // A resolver that hangs does not hold the run back.
     runtime.shutdown_background();
     Ok(summary)
@@ -121,7 +121,7 @@ enum Event {
 }
 
 impl Run<'_> {
-    async fn to_its_end(mut self) -> Summary {
+    async fn go_through(mut self) -> Summary {
         let ground = Ground::of(&self.plan.scope, &self.plan.ports);
         let count = ground.count().min(self.plan.limit.unwrap_or(u64::MAX));
         let mut drawn = 0;

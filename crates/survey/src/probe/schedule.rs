@@ -118,7 +118,7 @@ impl<T: Addressed> Schedule<T> {
             self.prefixes.retain(|_, prefix| prefix.has_turn || prefix.free_at > now || prefix.troubles >= max);
         }
         let key = prefix_of(target.address());
-        let prefix = self.prefixes.entry(key).or_insert_with(Prefix::default);
+        let prefix = self.prefixes.entry(key).or_default();
         prefix.queue.push_back(target);
         self.give_turn(key);
     }
@@ -176,7 +176,7 @@ impl<T: Addressed> Schedule<T> {
     /// A connection ended.
     pub(super) fn ended(&mut self, address: IpAddr, ending: Ending) {
         let key = prefix_of(address);
-        let prefix = self.prefixes.entry(key).or_insert_with(Prefix::default);
+        let prefix = self.prefixes.entry(key).or_default();
         prefix.troubles = if ending == Ending::Well { 0 } else { prefix.troubles + 1 };
         if ending == Ending::AskedForPause {
             self.resting.insert(address);
