@@ -4,8 +4,6 @@
 //! Source of what the servers offer: Microsoft, "TLS cipher suites in Windows 8.1" and its neighbours.
 
 use openssl::error::ErrorStack;
-#[cfg(feature = "vendored")]
-use openssl::provider::Provider;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion};
 
 /// Anonymous and unencrypted suites stay out: a server that would take them would take others too.
@@ -18,14 +16,12 @@ const LEGACY_SERVER_CONNECT: SslOptions = SslOptions::from_bits_retain(1 << 2);
 /// What all handshakes have in common.
 pub(super) struct Tls {
     context: SslContext,
-    #[cfg(feature = "vendored")]
-    _providers: [Provider; 2],
 }
 
 impl Tls {
     pub(super) fn new() -> Result<Self, ErrorStack> {
         #[cfg(feature = "vendored")]
-        let providers = [Provider::load(None, "legacy")?, Provider::load(None, "default")?];
+        load_providers()?;
         let mut builder = SslContext::builder(SslMethod::tls_client())?;
         builder.set_verify(SslVerifyMode::NONE);
         builder.set_security_level(0);
@@ -35,11 +31,7 @@ impl Tls {
         builder.set_options(LEGACY_SERVER_CONNECT | SslOptions::NO_TICKET | SslOptions::NO_COMPRESSION);
         builder.set_mode(SslMode::RELEASE_BUFFERS);
         builder.set_session_cache_mode(SslSessionCacheMode::OFF);
-        Ok(Self {
-            context: builder.build(),
-            #[cfg(feature = "vendored")]
-            _providers: providers,
-        })
+        Ok(Self { context: builder.build() })
     }
 
     /// One handshake to be; a name is told to the other side, an address is not.
@@ -51,4 +43,19 @@ impl Tls {
         ssl.set_connect_state();
         Ok(ssl)
     }
+}
+
+/// RC4 and the like are in a provider of their own. Once for the process: others may be in the midst of a handshake. The default
+/// comes first, since the library leaves its own choice as soon as any provider is loaded.
+#[cfg(feature = "vendored")]
+fn load_providers() -> Result<(), ErrorStack> {
+    use openssl::provider::Provider;
+    use std::sync::{Mutex, PoisonError};
+
+    static LOADED: Mutex<Vec<Provider>> = Mutex::new(Vec::new());
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if loaded.is_empty() {
+        loaded.extend([Provider::load(None, "default")?, Provider::load(None, "legacy")?]);
+    }
+    Ok(())
 }

@@ -46,6 +46,13 @@ impl Default for Profile {
 }
 
 pub fn context(profile: Profile) -> SslContext {
+    #[cfg(feature = "vendored")]
+    {
+        use openssl::provider::Provider;
+        static LOADED: std::sync::LazyLock<[Provider; 2]> =
+            std::sync::LazyLock::new(|| ["default", "legacy"].map(|name| Provider::load(None, name).unwrap()));
+        _ = &*LOADED;
+    }
     let mut builder = SslContext::builder(SslMethod::tls_server()).unwrap();
     builder.set_security_level(0);
     builder.set_min_proto_version(Some(profile.versions.0)).unwrap();
