@@ -24,7 +24,9 @@ pub use packs::{
     PacksOptions, PacksVerb, PasswordOptions, ShowOptions, SignOptions, TestOptions, VerifyOptions,
 };
 
-pub use survey::{SurveyImportOptions, SurveyOptions, SurveyOutputOptions, SurveyProbeOptions, SurveyVerb};
+pub use survey::{
+    SurveyImportOptions, SurveyOptions, SurveyOutputOptions, SurveyProbeOptions, SurveyProbingTxtOptions, SurveyVerb,
+};
 pub use verify::{SignReportOptions, VerifyReportOptions};
 
 /// Beyond this, threads wait for disks and each other.

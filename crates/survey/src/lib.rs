@@ -10,3 +10,5 @@ pub mod classify;
 #[cfg(any(test, feature = "fleet"))]
 pub mod fleet;
 pub mod import;
+pub mod probe;
+pub mod scope;

@@ -13,6 +13,7 @@ use crate::exit::{Exit, Failure};
 pub fn run(options: &SurveyOptions, console: &Console) -> Result<Exit, Failure> {
     match &options.verb {
         SurveyVerb::Probe(options) => probe::run(options, console),
+        SurveyVerb::ProbingTxt(options) => probe::print_probing_txt(options, console),
         SurveyVerb::Import(options) => import::run(options, console),
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 pub use import::SurveyImportOptions;
 pub use output::SurveyOutputOptions;
-pub use probe::SurveyProbeOptions;
+pub use probe::{SurveyProbeOptions, SurveyProbingTxtOptions};
 
 /// Which Exchange servers are open, seen from outside: probe a range, read other scanners, count, compare, tell
 #[derive(Debug, Args)]
@@ -20,5 +20,6 @@ pub struct SurveyOptions {
 #[derive(Debug, Subcommand)]
 pub enum SurveyVerb {
     Probe(SurveyProbeOptions),
+    ProbingTxt(SurveyProbingTxtOptions),
     Import(SurveyImportOptions),
 }
