@@ -3,6 +3,7 @@
 mod collect;
 mod hunt;
 mod inspect;
+mod isolation;
 mod packs;
 mod survey;
 mod verify;
@@ -13,12 +14,13 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::assessment::Verdict;
 
-use crate::assess::crew::Limits;
+use crate::assess::party::Asked;
 use crate::exit::{Exit, Failure};
 
 pub use collect::{CollectOptions, RecipeFormat};
 pub use hunt::{HuntFormat, HuntOptions};
 pub use inspect::{InspectFormat, InspectOptions};
+pub use isolation::IsolationOptions;
 pub use packs::{
     CheckOptions, ExplainOptions, ImportOptions, KeygenOptions, ListOptions, Listing, PackOptions, PackOptionsOfFile,
     PacksOptions, PacksVerb, PasswordOptions, ShowOptions, SignOptions, TestOptions, VerifyOptions,
@@ -136,15 +138,8 @@ pub struct AssessOptions {
     /// Go on with a run that was killed or interrupted, in the same folder with the same options
     #[arg(long)]
     pub resume: bool,
-    /// Where evidence is read
-    #[arg(long, value_enum, default_value_t = Isolation::Process, value_name = "WHERE")]
-    pub isolation: Isolation,
-    /// Memory that reading may take: 2G; a file that needs more is passed over and named [default: 6G]
-    #[arg(long, value_name = "SIZE", value_parser = memory)]
-    pub memory: Option<u64>,
-    /// Seconds in which reading a file has to get on, else it is passed over and named [default: 120]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    pub stall: Option<u32>,
+    #[command(flatten)]
+    pub isolation: IsolationOptions,
 }
 
 /// How archives in the evidence are opened.
@@ -285,15 +280,6 @@ pub enum Format {
     Json,
 }
 
-/// Where evidence is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Isolation {
-    /// In a process of its own, without network and without a place to write: what a file breaks costs that file
-    Process,
-    /// In this process: what a file breaks can end the run
-    None,
-}
-
 /// How advice is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AdviceFormat {
@@ -351,30 +337,24 @@ impl AssessOptions {
             yara: Vec::new(),
             server: None,
             resume: false,
-            isolation: Isolation::Process,
-            memory: None,
-            stall: None,
+            isolation: IsolationOptions::default(),
+        }
+    }
+
+    /// What is to be read, and how.
+    pub fn asked(&self) -> Asked<'_> {
+        Asked {
+            evidence: &self.evidence,
+            archives: &self.archives,
+            isolation: self.isolation,
+            range: (self.from, self.to),
+            threads: self.threads,
         }
     }
 
     /// How many threads read.
     pub fn threads(&self) -> usize {
         self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
-    }
-
-    /// What the process that reads may use.
-    pub fn limits(&self) -> Limits {
-        let usual = Limits::default();
-        Limits {
-            address_space: self.memory.unwrap_or(usual.address_space),
-            stall_secs: self.stall.map_or(usual.stall_secs, u64::from),
-            ..usual
-        }
-    }
-
-    /// A process of its own reads.
-    pub fn reads_elsewhere(&self) -> bool {
-        self.isolation == Isolation::Process
     }
 
     /// Refuses options that contradict each other.
@@ -477,12 +457,6 @@ fn budget(text: &str) -> Result<(String, u64), String> {
         Some(()) => Ok((name.to_owned(), value)),
         None => Err(format!("expected one of: {}", evidence::Budgets::NAMES.join(", "))),
     }
-}
-
-fn memory(text: &str) -> Result<u64, String> {
-    /// With less, rules and threads alone do not fit.
-    const LEAST: u64 = 1_000_000_000;
-    size(text).and_then(|bytes| if bytes < LEAST { Err("expected at least 1G".to_owned()) } else { Ok(bytes) })
 }
 
 fn size(text: &str) -> Result<u64, String> {

@@ -2,16 +2,19 @@
 //! and a minute.
 
 use std::io::Read as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
+use detect::pack::PackFiles;
 use detect::plan::Plan;
 use detect::yara::YaraFile;
 use evidence::{Input, Inventory, Opened, kind};
 use model::file::Outcome;
 use model::page::{Judgement, Reading};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::assess::crew::RuleFiles;
+use crate::assess::party::{Asked, Away};
+use crate::assess::progress::Progress;
+use crate::assess::work::{GotOn, Job, Part};
 use crate::assess::{interrupt, page as pages_of};
 use crate::cli::{InspectFormat, InspectOptions};
 use crate::console::Console;
@@ -24,14 +27,23 @@ const SHOWN_MAX: usize = 4;
 const PAGES_MAX: usize = 200;
 
 /// A page and what its code says.
-#[derive(Debug, Serialize)]
-struct Inspected {
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Inspected {
     path: String,
     sha256: Option<String>,
     /// YARA rules of the built-in packs that fit.
     yara: Vec<String>,
-    #[serde(flatten)]
     reading: Reading,
+}
+
+/// The same as a line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    sha256: Option<&'a str>,
+    yara: &'a [String],
+    #[serde(flatten)]
+    reading: &'a Reading,
 }
 
 /// All that was looked at.
@@ -46,13 +58,21 @@ struct Counts {
 
 /// Runs the verb.
 pub fn run(options: &InspectOptions, console: &Console) -> Result<Exit, Failure> {
-    let inventory = Inventory::walk_with(&options.pages, &options.archives.opening())
-        .map_err(|error| Failure::new(Exit::Nothing, error.to_string()))?;
+    Inventory::refuse_missing(&options.pages).map_err(|error| Failure::new(Exit::Nothing, error.to_string()))?;
+    let asked = Asked {
+        evidence: &options.pages,
+        archives: &options.archives,
+        isolation: options.isolation,
+        range: (None, None),
+        threads: options.threads,
+    };
+    let rules = RuleFiles { packs: yara_rules(), ..RuleFiles::default() };
+    // Only whoever reads needs the rules.
+    let plan = if options.isolation.reads_elsewhere() { Plan::default() } else { Plan::compile(&rules.packs).plan };
+    let mut away = asked.away(None, rules)?;
     interrupt::listen();
-    let threads =
-        options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let plan = yara_rules();
-    let read = read_all(&inventory, &plan, threads);
+    let inventory = asked.inventory(None, &mut away)?;
+    let read = read_all(&asked, away, &inventory, &plan, console);
     let mut counts = Counts::default();
     let mut shown = Vec::new();
     for (input, read) in inventory.inputs.iter().zip(read) {
@@ -86,53 +106,55 @@ pub fn run(options: &InspectOptions, console: &Console) -> Result<Exit, Failure>
     }
 }
 
-type Read = Result<Option<Inspected>, Outcome>;
+type Read = Result<Option<Box<Inspected>>, Outcome>;
 
-/// Reads all inputs on so many threads; what is handed back is in their order, `None` where the run was interrupted.
-fn read_all(inventory: &Inventory, plan: &Plan, threads: usize) -> Vec<Option<Read>> {
-    let next = AtomicUsize::new(0);
-    let found: Mutex<Vec<Option<Read>>> =
-        Mutex::new(std::iter::repeat_with(|| None).take(inventory.inputs.len()).collect());
-    let units = inventory.units();
-    let take = |at: usize, opened: Result<Opened<'_>, Outcome>| {
-        let Some(input) = inventory.inputs.get(at).filter(|_| !interrupt::came()) else { return false };
-        let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(plan, input, opened?)));
-        let read = read.unwrap_or_else(|_| Err(Outcome::Unreadable("lost to a fault of the reader".into())));
-        if let Some(slot) = found.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
+/// Reads all inputs; what is handed back is in their order, `None` where the run was interrupted.
+fn read_all(asked: &Asked<'_>, away: Away, inventory: &Inventory, plan: &Plan, console: &Console) -> Vec<Option<Read>> {
+    let progress = Progress::default();
+    let mut crew = asked.crew(away, inventory, plan, &progress);
+    let files: Vec<u32> = (0..).take(inventory.inputs.len()).collect();
+    let mut all: Vec<Option<Read>> = std::iter::repeat_with(|| None).take(files.len()).collect();
+    let mut put = |file: u32, read: Read| {
+        if let Some(slot) = all.get_mut(file as usize) {
             *slot = Some(read);
         }
-        true
     };
-    let work = || {
-        while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| !interrupt::came()) {
-            inventory.open_unit(unit, &mut |at, opened| take(at, opened));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            let thread = std::thread::Builder::new().stack_size(pages::STACK_BYTES);
-            thread.spawn_scoped(scope, work).expect("the system starts a thread");
-        }
+    let lost = progress.show_while(inventory, console, || {
+        crew.perform(&Job::Inspect, &files, &mut |file, part| {
+            if let Part::Inspected(read) = part {
+                put(file, read);
+            }
+        })
     });
-    found.into_inner().unwrap_or_else(PoisonError::into_inner)
+    if !interrupt::came() {
+        lost.into_iter().for_each(|lost| put(lost.file, Err(Outcome::Unreadable(lost.reason))));
+    }
+    crew.say_what_is_missing(console);
+    all
 }
 
 /// The YARA rules of the built-in packs, and none of their other rules.
-fn yara_rules() -> Plan {
+fn yara_rules() -> Vec<PackFiles> {
     let mut packs: Vec<_> = crate::packs::built_in().into_iter().map(|opened| opened.files).collect();
     for pack in &mut packs {
         pack.files.retain(|(path, _)| path == "pack.toml" || path.starts_with("yara/"));
     }
-    Plan::compile(&packs).plan
+    packs
 }
 
 /// Reads one input. `None`: it is no page.
-fn read(plan: &Plan, input: &Input, opened: Opened<'_>) -> Read {
-    let mut stream = opened.stream;
+pub fn page(
+    plan: &Plan,
+    input: &Input,
+    opened: Result<Opened<'_>, Outcome>,
+    got_on: &GotOn<'_>,
+) -> Result<Option<Inspected>, Outcome> {
+    let Opened { mut stream, inside } = opened?;
     let mut bytes = Vec::new();
     let failed = |error: std::io::Error| evidence::outcome_of(&error);
     (&mut stream).take(pages::PAGE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let name = opened.inside.as_deref().unwrap_or(&input.place.on_server);
+    got_on(bytes.len() as u64);
+    let name = inside.as_deref().unwrap_or(&input.place.on_server);
     let head = bytes.get(..kind::HEAD_BYTES).unwrap_or(&bytes);
     let Some(mut reading) = pages_of::by_itself(kind::kind(head, name), name, &bytes) else { return Ok(None) };
     let beginning = bytes.get(..plan.yara_bytes_max()).unwrap_or(&bytes);
@@ -141,7 +163,7 @@ fn read(plan: &Plan, input: &Input, opened: Opened<'_>) -> Read {
     plan.yara(&file, &mut |hit| yara.push(hit.name));
     join(&mut reading, &yara);
     let whole = bytes.len() <= pages::PAGE_BYTES_MAX;
-    let sha256 = stream.finish(true).sha256.filter(|_| whole);
+    let sha256 = stream.finish(whole).sha256.filter(|_| whole);
     Ok(Some(Inspected { path: input.path.clone(), sha256, yara, reading }))
 }
 
@@ -162,10 +184,12 @@ fn words(outcome: &Outcome) -> String {
 }
 
 fn line(inspected: &Inspected) -> String {
-    serde_json::to_string(inspected).expect("a reading is plain data") + "\n"
+    let Inspected { path, sha256, yara, reading } = inspected;
+    let line = Line { path, sha256: sha256.as_deref(), yara, reading };
+    serde_json::to_string(&line).expect("a reading is plain data") + "\n"
 }
 
-fn screen(shown: &[Inspected], counts: &Counts, width: usize) -> String {
+fn screen(shown: &[Box<Inspected>], counts: &Counts, width: usize) -> String {
     let mut page = Page::new(width);
     for one in shown.iter().take(PAGES_MAX) {
         tell(one, &mut page);

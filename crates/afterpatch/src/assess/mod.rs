@@ -15,6 +15,7 @@ mod live;
 pub mod outputs;
 pub(crate) mod page;
 pub mod parser;
+pub mod party;
 pub mod pool;
 pub mod progress;
 pub mod reading;
@@ -23,14 +24,12 @@ mod rules;
 mod second_look;
 mod twins;
 mod whole_records;
-mod work;
+pub mod work;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use detect::observe::TimeRange;
-use detect::plan::{Compiled, Plan};
+use detect::plan::Compiled;
 use evidence::{Inventory, WalkError};
 use model::Build;
 use model::assessment::{Assessment, BuildSpan, RuleCount, Verdict};
@@ -41,13 +40,10 @@ use crate::cli::{AssessOptions, Format};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::{sigma, yara};
-use crew::{Crew, Root, RuleFiles, Setup, Sight, Supervisor};
 use gathering::observe;
 use progress::Progress;
 use resume::{Resume, end_journal};
-use rules::Rules;
-pub use rules::{RuleFolders, compile};
-use work::Reader;
+pub use rules::{RuleFolders, Rules};
 
 /// By which this program is called as a process that reads.
 pub const WORKER_VERB: &str = "read-for-another-process";
@@ -61,7 +57,8 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     let folders = RuleFolders { sigma: &options.sigma, yara: &options.yara };
     let rules = Rules::open(Some(&options.packs), folders)?;
     // It lists the evidence and compiles its rules while this one does.
-    let mut away = options.reads_elsewhere().then(|| away(options, live.as_ref(), rules.files())).transpose()?;
+    let asked = options.asked();
+    let mut away = asked.away(live.as_ref(), rules.files())?;
     let mut compiled = rules.compile(Some(&options.packs), console)?;
     if !options.sigma.is_empty() {
         console.say(&format!("  each of them with its outcome is in {}", sigma::RULES));
@@ -71,14 +68,10 @@ pub fn run(options: &AssessOptions, console: &Console) -> Result<Exit, Failure> 
     }
     outputs::prepare(&options.output)?;
     interrupt::listen();
-    let inventory = inventory(options, live, away.as_mut())?;
+    let inventory = asked.inventory(live, &mut away)?;
     let resume = Resume::begin(options, &inventory, &compiled, console)?;
     let progress = Progress::default();
-    let reader = reader(options, &inventory, &compiled.plan);
-    let mut crew = match away {
-        Some(supervisor) => Crew::away(supervisor.expecting(compiled.plan.rules().len()), &progress),
-        None => Crew::here(reader, &progress),
-    };
+    let mut crew = asked.crew(away, &inventory, &compiled.plan, &progress);
     let (mut observations, noted, accounted, journal) = progress.show_while(&inventory, console, || {
         observe(&inventory, &compiled.plan, options.server.as_deref(), &mut crew, resume)
     });
@@ -112,12 +105,13 @@ pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Op
     let options = AssessOptions::reading(evidence);
     Inventory::refuse_missing(&options.evidence).map_err(refused)?;
     let rules = Rules::open(Some(&options.packs), RuleFolders::default())?;
-    let mut supervisor = away(&options, None, rules.files())?;
+    let asked = options.asked();
+    let mut away = asked.away(None, rules.files())?;
     let compiled = rules.compile(Some(&options.packs), console)?;
     interrupt::listen();
-    let inventory = inventory(&options, None, Some(&mut supervisor))?;
+    let inventory = asked.inventory(None, &mut away)?;
     let progress = Progress::default();
-    let mut crew = Crew::away(supervisor.expecting(compiled.plan.rules().len()), &progress);
+    let mut crew = asked.crew(away, &inventory, &compiled.plan, &progress);
     let (observations, ..) = progress
         .show_while(&inventory, console, || observe(&inventory, &compiled.plan, None, &mut crew, Resume::default()));
     if interrupt::came() {
@@ -127,61 +121,6 @@ pub fn last_builds(evidence: &Path, console: &Console) -> Result<Vec<(String, Op
     let assessment = inquiry::assess(&observations, &judging(&options, &compiled));
     let last = |builds: &[BuildSpan]| builds.iter().max_by_key(|span| span.last_seen).map(|span| span.build);
     Ok(assessment.servers.into_iter().map(|server| (server.server, last(&server.builds))).collect())
-}
-
-fn reader<'a>(options: &AssessOptions, inventory: &'a Inventory, plan: &'a Plan) -> Reader<'a> {
-    let range = TimeRange { from: options.from, until: options.to };
-    Reader { inventory, plan, range, threads: options.threads() }
-}
-
-/// What there is to read: of the server that this runs on, or listed by whoever reads.
-fn inventory(
-    options: &AssessOptions,
-    live: Option<Arc<Inventory>>,
-    away: Option<&mut Supervisor>,
-) -> Result<Arc<Inventory>, Failure> {
-    match (live, away) {
-        (Some(live), _) => Ok(live),
-        (None, None) => {
-            let listed = Inventory::walk_with(&options.evidence, &options.archives.opening());
-            listed.map(Arc::new).map_err(refused)
-        }
-        (None, Some(supervisor)) => supervisor.inventory().map_err(|why| match interrupt::came() {
-            true => Failure::new(Exit::Interrupted, "interrupted before all evidence was listed"),
-            false => not_started(&why),
-        }),
-    }
-}
-
-/// A process that lists and reads this evidence with these rules, on its way.
-fn away(options: &AssessOptions, live: Option<&Arc<Inventory>>, rules: RuleFiles) -> Result<Supervisor, Failure> {
-    let roots: Vec<Root> = options.evidence.iter().cloned().map(Root).collect();
-    let setup = Setup {
-        rules,
-        sight: match live {
-            Some(inventory) => Sight::Listed(roots, Arc::clone(inventory)),
-            None => Sight::Roots(roots, BTreeMap::new()),
-        },
-        opening: options.archives.opening(),
-        passwords: options.archives.passwords.clone(),
-        range: (options.from, options.to),
-        threads: options.threads(),
-        limits: options.limits(),
-        fault: fault(),
-    };
-    let mut supervisor = Supervisor::new(setup);
-    supervisor.start().map_err(|error| not_started(&error.kind().to_string()))?;
-    Ok(supervisor)
-}
-
-fn not_started(why: &str) -> Failure {
-    Failure::new(Exit::Fault, format!("no process could be kept to read the evidence: {why}"))
-        .hint("--isolation none reads in this process")
-}
-
-/// What tests of this program ask to go wrong.
-fn fault() -> Option<String> {
-    if cfg!(debug_assertions) { std::env::var("AFTERPATCH_FAULT").ok() } else { None }
 }
 
 /// Why evidence cannot be walked.

@@ -20,13 +20,6 @@ pub struct RuleFolders<'f> {
     pub yara: &'f [PathBuf],
 }
 
-/// Compiles the packs; a rule that does not load ends the run before it can be silent. Only in a folder of packs that
-/// stands in for the built-in ones it is said, and the rest runs.
-/// Rule sets of others come beside them, with their account on the screen; `packs` is `None` where they run alone.
-pub fn compile(packs: Option<&PackOptions>, folders: RuleFolders<'_>, console: &Console) -> Result<Compiled, Failure> {
-    Rules::open(packs, folders)?.compile(packs, console)
-}
-
 /// Packs and rule sets of others, read and not yet compiled.
 pub struct Rules {
     opened: Vec<packs::Opened>,
@@ -54,7 +47,9 @@ impl Rules {
         }
     }
 
-    /// Compiles them; what is refused is said.
+    /// Compiles the packs; a rule that does not load ends the run before it can be silent. Only in a folder of packs that
+    /// stands in for the built-in ones it is said, and the rest runs. Rule sets of others come beside them, with their account
+    /// on the screen; `packs` is `None` where they run alone.
     pub fn compile(&self, packs: Option<&PackOptions>, console: &Console) -> Result<Compiled, Failure> {
         let files = self.files();
         let compiled = Plan::compile_with_yara(&files.packs, &files.sigma, &files.yara);

@@ -4,18 +4,22 @@
 //! is told of when it begins, when it gets on and when it is done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use detect::observe::{FileContent, FileFacts, FileTally, Join, Observer, TimeRange, observe_file};
 use detect::plan::Plan;
-use evidence::{Inventory, Rereading, Unit};
+use evidence::{Input, Inventory, Opened, Rereading, Unit};
 use formats::block::{Block, Lines};
-use model::file::{FileRecord, Kind};
+use model::file::{FileRecord, Kind, Outcome};
 use serde::{Deserialize, Serialize};
 
 use super::interrupt;
 use super::parser::Parser;
 use super::reading::{self, Accounted, Pass, Read};
 use super::second_look;
+use crate::hunt::pass::{self as hunt, Hunted};
+use crate::inspect::{self, Inspected};
+use crate::verify::again::{self as verify, Hashed};
 
 /// What is asked about files.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,6 +42,24 @@ pub enum Job {
         /// All together, in bytes.
         room: usize,
     },
+    /// Write down every hit of every rule.
+    Hunt(hunt::Question),
+    /// Say what pages do.
+    Inspect,
+    /// Hash them.
+    Hash,
+}
+
+impl Job {
+    /// What is found is told in the order of the files.
+    pub fn is_in_order(&self) -> bool {
+        matches!(self, Self::Hunt(_))
+    }
+
+    /// It reads the files for the first time, and all of them.
+    pub fn is_first(&self) -> bool {
+        !matches!(self, Self::Join { .. } | Self::Lines { .. })
+    }
 }
 
 /// A log that was read before.
@@ -55,6 +77,9 @@ pub enum Part {
     Joined(Box<FileTally>),
     /// By where they begin, without line feeds.
     Lines(Vec<(u64, Vec<u8>)>),
+    Hunted(Box<Hunted>),
+    Inspected(Result<Option<Box<Inspected>>, Outcome>),
+    Hashed(Vec<Hashed>),
 }
 
 /// A file that was read.
@@ -75,8 +100,22 @@ pub enum Note {
     Begun(u32),
     /// So many more bytes are behind it.
     GotOn(u32, u64),
+    /// What a block of it yields, the next one of the evidence: told only by jobs in order.
+    Found {
+        file: u32,
+        number: u64,
+        bytes: Vec<u8>,
+    },
+    /// It is read; only its turn has not come.
+    Waits(u32),
     Done(u32, Part),
 }
+
+/// A file that was opened, or why not.
+type Opens<'o> = Result<Opened<'o>, Outcome>;
+
+/// So many more bytes are behind whoever reads.
+pub type GotOn<'g> = dyn Fn(u64) + 'g;
 
 /// Whoever reads, and what is known before.
 pub struct Reader<'a> {
@@ -100,7 +139,44 @@ impl Reader<'_> {
                 second_look::search_all(self, &join, files, logs, tell);
             }
             Job::Lines { offsets, room } => self.lines(files, offsets, *room, tell),
+            Job::Hunt(question) => hunt::perform(self, *question, files, tell),
+            Job::Inspect => self.each(files, tell, &|input, opened, got_on| {
+                Part::Inspected(inspect::page(self.plan, input, opened, got_on).map(|page| page.map(Box::new)))
+            }),
+            Job::Hash => {
+                self.each(files, tell, &|input, opened, got_on| Part::Hashed(verify::hash(input, opened, got_on)))
+            }
         }
+    }
+
+    /// Reads files side by side, each by itself. A fault costs its file: of it nothing is told but that it began.
+    fn each(
+        &self,
+        files: &[u32],
+        tell: &(dyn Fn(Note) + Sync),
+        read: &(dyn Fn(&Input, Opens<'_>, &GotOn<'_>) -> Part + Sync),
+    ) {
+        let units = self.inventory.units_of(&files.iter().map(|file| *file as usize).collect());
+        let next = AtomicUsize::new(0);
+        let one = |at: usize, opened: Opens<'_>| {
+            let Some(input) = self.inventory.inputs.get(at).filter(|_| !interrupt::came()) else { return false };
+            let file = u32::try_from(at).unwrap_or(u32::MAX);
+            tell(Note::Begun(file));
+            let part = read(input, opened, &|bytes| tell(Note::GotOn(file, bytes)));
+            tell(Note::Done(file, part));
+            true
+        };
+        let work = || {
+            while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| !interrupt::came()) {
+                self.inventory.open_unit(unit, &mut |at, opened| one(at, opened));
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..self.threads {
+                let thread = std::thread::Builder::new().stack_size(pages::STACK_BYTES);
+                thread.spawn_scoped(scope, work).expect("the system starts a thread");
+            }
+        });
     }
 
     /// One pass over each file, in the order of its bytes, until there is no room for more.

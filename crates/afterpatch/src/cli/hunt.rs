@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
-use super::{ArchiveOptions, PackOptions, THREADS_MAX, time};
+use super::{ArchiveOptions, IsolationOptions, PackOptions, THREADS_MAX, time};
 use crate::exit::{Exit, Failure};
 use crate::hunt::level::Level;
 
@@ -59,6 +60,8 @@ pub struct HuntOptions {
     pub threads: Option<u16>,
     #[command(flatten)]
     pub archives: ArchiveOptions,
+    #[command(flatten)]
+    pub isolation: IsolationOptions,
     /// Show which rules cost most
     #[arg(long)]
     pub rule_cost: bool,
@@ -68,7 +71,7 @@ pub struct HuntOptions {
 }
 
 /// How hits are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum HuntFormat {
     /// One screen for people: hits per rule and host
     Table,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ArchiveOptions, THREADS_MAX};
+use super::{ArchiveOptions, IsolationOptions, THREADS_MAX};
 
 /// Say what pages do, from their code alone: which run what they are sent, and how
 ///
@@ -38,6 +38,8 @@ pub struct InspectOptions {
     pub threads: Option<u16>,
     #[command(flatten)]
     pub archives: ArchiveOptions,
+    #[command(flatten)]
+    pub isolation: IsolationOptions,
 }
 
 /// What to print.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ArchiveOptions, Listing, PasswordOptions, THREADS_MAX};
+use super::{ArchiveOptions, IsolationOptions, Listing, PasswordOptions, THREADS_MAX};
 
 /// Check that a report, and the evidence it rests on, are what they were
 ///
@@ -45,6 +45,8 @@ pub struct VerifyReportOptions {
     pub threads: Option<u16>,
     #[command(flatten)]
     pub archives: ArchiveOptions,
+    #[command(flatten)]
+    pub isolation: IsolationOptions,
 }
 
 /// Sign a report: custody.json, and through it everything that it names

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use detect::observe::Merge;
 use detect::plan::{Meter, RuleIndex};
 use report::hostile::ForTerminal;
+use serde::{Deserialize, Serialize};
 
 /// Rules shown.
 const SHOWN_MAX: usize = 20;
@@ -25,14 +26,14 @@ pub struct Cost {
 }
 
 /// What rules spent in a stretch of the evidence, or in all of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Costs {
     /// Nothing is counted unless somebody asked.
     counts: bool,
     rules: BTreeMap<RuleIndex, Spent>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Spent {
     tested: u64,
     hits: u64,

@@ -2,10 +2,10 @@
 
 use clap::ValueEnum;
 use model::campaign::{self, Proves, RuleFacts};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The levels of Sigma, from the lowest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Worth knowing

@@ -7,34 +7,31 @@ mod joined;
 pub mod level;
 mod lines;
 mod outlet;
+pub mod pass;
 mod screen;
 mod tally;
 
 use std::io::{self, BufWriter, Write};
-use std::sync::{Mutex, PoisonError};
 
-use detect::hunt::{Hit, Hunter, hunt_file};
-use detect::observe::{FileContent, FileFacts, FileTally, TimeRange};
 use detect::plan::{Plan, RuleIndex};
 use detect::sigma::correlation::{CorrelationGroup, Member};
 use evidence::Inventory;
-use formats::block::{Block, Lines};
-use model::file::FileRecord;
+use model::file::{FileRecord, Outcome};
 
+use crate::assess::crew::Crew;
 use crate::assess::outputs::Growing;
-use crate::assess::parser::Parser;
+use crate::assess::party::Asked;
 use crate::assess::progress::Progress;
-use crate::assess::reading::{self, Pass, Read};
-use crate::assess::{self, RuleFolders, interrupt};
+use crate::assess::work::{Job, Note, Part};
+use crate::assess::{self, RuleFolders, Rules, interrupt, reading};
 use crate::cli::{HuntFormat, HuntOptions};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use costs::Costs;
 use level::Level;
 use lines::RuleSaid;
-use outlet::{KEPT_BYTES_MAX, Outlet};
+use pass::{Hunted, Question};
 use screen::Ended;
-use tally::{Counted, Hits, Told, Totals};
+use tally::{Counted, Hits, Totals};
 
 /// Runs the verb.
 pub fn run(options: &HuntOptions, console: &Console) -> Result<Exit, Failure> {
@@ -44,18 +41,29 @@ pub fn run(options: &HuntOptions, console: &Console) -> Result<Exit, Failure> {
             Failure::new(Exit::Usage, error.to_string()).hint("choose a file outside the evidence with -o FILE")
         })?;
     }
-    let inventory = Inventory::walk_with(&options.evidence, &options.archives.opening()).map_err(assess::refused)?;
+    Inventory::refuse_missing(&options.evidence).map_err(assess::refused)?;
     let packs = (!options.no_packs).then_some(&options.packs);
-    let compiled = assess::compile(packs, RuleFolders { sigma: &options.sigma, yara: &[] }, console)?;
+    let files = Rules::open(packs, RuleFolders { sigma: &options.sigma, yara: &[] })?;
+    let asked = options.asked();
+    // It lists the evidence and compiles its rules while this one does.
+    let mut away = asked.away(None, files.files())?;
+    let compiled = files.compile(packs, console)?;
     let rules = rules(&compiled.plan, options.level)?;
     let growing = options.output.as_deref().map(Growing::new).transpose()?;
     interrupt::listen();
+    let inventory = asked.inventory(None, &mut away)?;
     let out: Box<dyn Write + Send + '_> = match (&growing, options.format) {
         (Some(growing), _) => Box::new(BufWriter::new(growing.file())),
         (None, HuntFormat::Table) => Box::new(io::sink()),
         (None, _) => Box::new(console.stream()),
     };
-    let (records, counted, written) = hunt(&inventory, &compiled.plan, &rules, options, out, console);
+    let progress = Progress::default();
+    let mut crew = asked.crew(away, &inventory, &compiled.plan, &progress);
+    let hunt =
+        Hunt { plan: &compiled.plan, rules: &rules, inventory: &inventory, format: options.format, out: Out::new(out) };
+    let question = Question { level: options.level, format: options.format, costs: options.rule_cost };
+    let (files, counted, written) = progress.show_while(&inventory, console, || hunt.run(&mut crew, question));
+    crew.say_what_is_missing(console);
     match written {
         // A closed pipe is the reader's wish.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(found(&counted, options)),
@@ -64,7 +72,6 @@ pub fn run(options: &HuntOptions, console: &Console) -> Result<Exit, Failure> {
             Failure::new(Exit::Usage, message).hint("choose another file with -o FILE")
         })?,
     }
-    let files = files_of(records);
     // A file that nobody recognises can be hit by its name or bytes.
     if !interrupt::came() && counted.hits() == 0 {
         assess::refuse_nothing(&files, &options.evidence)?;
@@ -83,10 +90,22 @@ pub fn run(options: &HuntOptions, console: &Console) -> Result<Exit, Failure> {
     Ok(if interrupt::came() { Exit::Interrupted } else { found(&counted, options) })
 }
 
+impl HuntOptions {
+    /// What is to be read, and how.
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            evidence: &self.evidence,
+            archives: &self.archives,
+            isolation: self.isolation,
+            range: (self.from, self.to),
+            threads: self.threads,
+        }
+    }
+}
+
 /// What lines say of each rule; of those below the level nothing is said.
 fn rules(plan: &Plan, level: Level) -> Result<Vec<Option<RuleSaid>>, Failure> {
-    let said = |facts| Some(RuleSaid::of(facts)).filter(|rule| rule.level >= level);
-    let rules: Vec<Option<RuleSaid>> = plan.rules().iter().map(said).collect();
+    let rules = pass::rules(plan, level);
     if rules.iter().all(Option::is_none) {
         let message = format!("no rule is of level {} or above: nothing could be found", level.word());
         return Err(Failure::new(Exit::Usage, message).hint("lower --level"));
@@ -94,64 +113,93 @@ fn rules(plan: &Plan, level: Level) -> Result<Vec<Option<RuleSaid>>, Failure> {
     Ok(rules)
 }
 
-/// The pass over every byte.
-fn hunt(
-    inventory: &Inventory,
-    plan: &Plan,
-    rules: &[Option<RuleSaid>],
-    options: &HuntOptions,
-    mut out: Box<dyn Write + Send + '_>,
-    console: &Console,
-) -> (Vec<Read>, Counted, io::Result<()>) {
-    let threads =
-        options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let begun = out.write_all(lines::header(options.format).as_bytes());
-    let hunting = Hunting {
-        plan,
-        rules,
-        range: TimeRange { from: options.from, until: options.to },
-        format: options.format,
-        outlet: Outlet::new(out, KEPT_BYTES_MAX, &interrupt::INTERRUPTED),
-        totals: Mutex::default(),
-        costs: Costs::new(options.rule_cost),
-        progress: Progress::default(),
-    };
-    let files: Vec<u32> = (0..).take(inventory.inputs.len()).collect();
-    let read = || reading::read_all(inventory, &files, &hunting, threads);
-    let records = hunting.progress.show_while(inventory, console, read);
-    let counted = hunting.join(inventory);
-    (records, counted, begun.and(hunting.outlet.finish()))
+/// Where hits go. When it takes nothing more, reading on would be in vain.
+struct Out<'o> {
+    out: Box<dyn Write + Send + 'o>,
+    failed: Option<io::Error>,
 }
 
-/// Hands hits on as they are found.
-struct Hunting<'a> {
+impl<'o> Out<'o> {
+    fn new(out: Box<dyn Write + Send + 'o>) -> Self {
+        Self { out, failed: None }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if self.failed.is_none()
+            && let Err(error) = self.out.write_all(bytes)
+        {
+            self.failed = Some(error);
+            interrupt::ask();
+        }
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        self.failed.take().map_or_else(|| self.out.flush(), Err)
+    }
+}
+
+/// Takes what is found, in the order of the evidence, and what was counted.
+struct Hunt<'a> {
     plan: &'a Plan,
     rules: &'a [Option<RuleSaid>],
-    range: TimeRange,
+    inventory: &'a Inventory,
     format: HuntFormat,
-    outlet: Outlet<'a>,
-    totals: Mutex<Totals>,
-    /// Nothing spent yet, and whether to count it.
-    costs: Costs,
-    progress: Progress,
+    out: Out<'a>,
 }
 
-impl Hunting<'_> {
-    /// What comes of hits together, behind all files.
-    fn join(&self, inventory: &Inventory) -> Counted {
-        let file = u32::try_from(inventory.inputs.len()).unwrap_or(u32::MAX);
-        let mut piece = self.outlet.piece(file, self.outlet.number_block(file));
-        let totals = std::mem::take(&mut *self.totals.lock().unwrap_or_else(PoisonError::into_inner));
-        let counted = totals.end(self.plan, &mut |group, hits| {
-            self.take_group(group, inventory, hits, &mut piece.bytes);
+impl Hunt<'_> {
+    /// The pass over every byte, and what comes of hits together behind all files.
+    fn run(mut self, crew: &mut Crew<'_>, question: Question) -> (Vec<FileRecord>, Counted, io::Result<()>) {
+        self.out.write(lines::header(self.format).as_bytes());
+        let files: Vec<u32> = (0..).take(self.inventory.inputs.len()).collect();
+        let mut records: Vec<Option<Vec<FileRecord>>> = vec![None; files.len()];
+        let mut totals = Totals::default();
+        // Of a file that is read again, because its reading was cut off, what was taken before is not taken twice.
+        let mut next = (0, 0);
+        let lost = crew.follow(&Job::Hunt(question), &files, &mut |note| match note {
+            Note::Found { file, number, bytes } if (file, number) >= next => {
+                next = (file, number + 1);
+                self.out.write(&bytes);
+            }
+            Note::Done(file, Part::Hunted(hunted)) => {
+                if let Some(slot) = records.get_mut(file as usize) {
+                    *slot = Some(account(*hunted, &mut totals));
+                }
+            }
+            _ => {}
         });
-        drop(piece);
-        self.outlet.end(file);
+        for lost in lost {
+            if let (Some(slot), Some(input)) =
+                (records.get_mut(lost.file as usize), self.inventory.inputs.get(lost.file as usize))
+                && !interrupt::came()
+            {
+                let outcome =
+                    Outcome::Unreadable(format!("{}; its hits until then are written, not counted", lost.reason));
+                *slot = Some(vec![reading::unread(input, outcome).record]);
+            }
+        }
+        // Files in the order of the evidence, and behind them the gzip files that some of them were in.
+        let mut inside = Vec::new();
+        let mut all = Vec::new();
+        for mut record in records.into_iter().flatten() {
+            inside.extend(record.split_off(1.min(record.len())));
+            all.extend(record);
+        }
+        all.extend(inside);
+        let counted = self.join(totals);
+        (all, counted, self.out.end())
+    }
+
+    /// What comes of hits together.
+    fn join(&mut self, totals: Totals) -> Counted {
+        let mut lines = Vec::new();
+        let counted = totals.end(self.plan, &mut |group, hits| self.take_group(group, hits, &mut lines));
+        self.out.write(&lines);
         counted
     }
 
     /// Counts and writes a correlation that found something.
-    fn take_group(&self, group: &CorrelationGroup, inventory: &Inventory, hits: &mut Hits, out: &mut Vec<u8>) {
+    fn take_group(&self, group: &CorrelationGroup, hits: &mut Hits, out: &mut Vec<u8>) {
         let Some(rule) = self.rules.get(group.rule.at()).and_then(Option::as_ref) else { return };
         let first = group.members.first();
         let time = first.map(|member| member.time);
@@ -159,91 +207,19 @@ impl Hunting<'_> {
         let id =
             |member: &Member| self.plan.rules().get(member.rule.at()).map(|facts| facts.id.clone()).unwrap_or_default();
         if self.format != HuntFormat::Table
-            && !lines::write_line(self.format, joined::line(group, rule, inventory, &id), time, out)
+            && !lines::write_line(self.format, joined::line(group, rule, self.inventory, &id), time, out)
         {
             hits.leave_out();
         }
     }
-
-    /// Counts and writes a hit, if its rule is of a level that is asked for. A rule of others that says that it is there
-    /// for a correlation alone tells nothing by itself.
-    fn take_hit(&self, hit: &Hit<'_>, facts: &FileFacts, hits: &mut Hits, out: &mut Vec<u8>) {
-        let Some(rule) = self.rules.get(hit.rule.at()).and_then(Option::as_ref) else { return };
-        if rule.foreign && self.plan.is_only_joined(hit.rule) {
-            return hits.pass_to_correlation();
-        }
-        hits.count(hit.rule, rule.level, hit.server, hit.time);
-        if !lines::write(self.format, hit, rule, facts, out) {
-            hits.leave_out();
-        }
-    }
 }
 
-impl Pass for Hunting<'_> {
-    type Told = Told;
-
-    fn plan(&self) -> &Plan {
-        self.plan
+/// Counts what a file told; its line of the manifest, and that of the gzip file it was in.
+fn account(hunted: Hunted, totals: &mut Totals) -> Vec<FileRecord> {
+    if let Some(told) = hunted.told {
+        totals.add(&hunted.accounted.host, hunted.suggested.as_deref(), told);
     }
-
-    fn block(&self, parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, number: u64) -> (Told, Lines) {
-        let mut piece = self.outlet.piece(facts.file, number);
-        let mut hits = Hits::default();
-        let family = parser.clone().advance(block.bytes);
-        let found = |hit: &Hit<'_>| {
-            self.take_hit(hit, facts, &mut hits, &mut piece.bytes);
-        };
-        let mut hunter = Hunter::new(self.plan, facts, self.range, family, found, self.costs.clone());
-        let lines = parser.read(block, &mut hunter);
-        let (file, costs) = hunter.finish();
-        (Told { file, hits, costs }, lines)
-    }
-
-    fn content(&self, facts: &FileFacts, content: &FileContent<'_>) -> Told {
-        let mut piece = self.outlet.piece(facts.file, self.outlet.number_block(facts.file));
-        let mut hits = Hits::default();
-        let file = hunt_file(self.plan, facts, content, &mut |hit| {
-            self.take_hit(hit, facts, &mut hits, &mut piece.bytes);
-        });
-        Told { file, hits, costs: Costs::default() }
-    }
-
-    fn tally(told: &mut Told) -> &mut FileTally {
-        &mut told.file
-    }
-
-    fn got_on(&self, _: u32, bytes: u64) {
-        self.progress.got_on(bytes);
-    }
-
-    fn take(&self, (read, _): &Read, _: u32, told: Option<(FileFacts, Told)>) {
-        self.progress.file_done();
-        if let Some((facts, told)) = told {
-            self.totals.lock().unwrap_or_else(PoisonError::into_inner).add(&read.host, &facts, told);
-        }
-    }
-
-    fn hashes_logs(&self) -> bool {
-        false
-    }
-
-    fn has_room(&self, file: u32) -> bool {
-        self.outlet.has_room(file)
-    }
-
-    fn number_block(&self, file: u32) -> u64 {
-        self.outlet.number_block(file)
-    }
-
-    fn end(&self, file: u32) {
-        self.outlet.end(file);
-    }
-}
-
-/// Every input, and the gzip files behind them.
-fn files_of(records: Vec<Read>) -> Vec<FileRecord> {
-    let (files, containers): (Vec<_>, Vec<_>) = records.into_iter().unzip();
-    files.into_iter().map(|file| file.record).chain(containers.into_iter().flatten()).collect()
+    std::iter::once(hunted.accounted.record).chain(hunted.container).collect()
 }
 
 /// The screen on standard output, where that is not taken by hits; else what is to be said on standard error.

@@ -7,8 +7,7 @@
 //! bounded by twice that number and the hits of the few blocks in flight.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Beyond this, files wait.
@@ -24,14 +23,23 @@ pub struct Outlet<'o> {
     /// Those of the head. Written before it.
     kept_of_head: AtomicUsize,
     kept_max: usize,
-    /// Set when nothing more can be written: reading on would be in vain.
-    stop: &'o AtomicBool,
+}
+
+/// Takes what is found, in order.
+pub type Take<'o> = dyn FnMut(Turn) + Send + 'o;
+
+/// Whose turn it is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The next block of the next file, and what it yields.
+    Block { file: u32, number: u64, bytes: Vec<u8> },
+    /// All of a file has been handed over.
+    Ended(u32),
 }
 
 struct Queue<'o> {
-    out: Box<dyn Write + Send + 'o>,
+    take: Box<Take<'o>>,
     files: BTreeMap<u32, Waiting>,
-    failed: Option<io::Error>,
 }
 
 /// What is known of a file that is not written whole.
@@ -66,11 +74,11 @@ impl Drop for Piece<'_, '_> {
 }
 
 impl<'o> Outlet<'o> {
-    /// An outlet to `out`. `stop` is set when that takes nothing more.
-    pub fn new(out: Box<dyn Write + Send + 'o>, kept_max: usize, stop: &'o AtomicBool) -> Self {
-        let queue = Queue { out, files: BTreeMap::new(), failed: None };
+    /// An outlet to `take`.
+    pub fn new(take: Box<Take<'o>>, kept_max: usize) -> Self {
+        let queue = Queue { take, files: BTreeMap::new() };
         let (kept, kept_of_head) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { queue: Mutex::new(queue), head: AtomicU32::new(0), kept, kept_of_head, kept_max, stop }
+        Self { queue: Mutex::new(queue), head: AtomicU32::new(0), kept, kept_of_head, kept_max }
     }
 
     /// Whether more of a file may be read now. Takes no lock.
@@ -103,15 +111,6 @@ impl<'o> Outlet<'o> {
         self.write_on(&mut queue);
     }
 
-    /// Writes what is left to write.
-    ///
-    /// # Errors
-    /// Whatever the writer said first.
-    pub fn finish(self) -> io::Result<()> {
-        let mut queue = self.queue.into_inner().unwrap_or_else(PoisonError::into_inner);
-        queue.failed.take().map_or_else(|| queue.out.flush(), Err)
-    }
-
     fn deliver(&self, file: u32, number: u64, bytes: Vec<u8>) {
         let mut queue = self.lock();
         self.kept.fetch_add(bytes.len(), Ordering::SeqCst);
@@ -129,17 +128,15 @@ impl<'o> Outlet<'o> {
                 waiting.next += 1;
                 waiting.kept -= bytes.len();
                 self.kept.fetch_sub(bytes.len(), Ordering::SeqCst);
-                if queue.failed.is_none()
-                    && let Err(error) = queue.out.write_all(&bytes)
-                {
-                    queue.failed = Some(error);
-                    self.stop.store(true, Ordering::SeqCst);
+                if !bytes.is_empty() {
+                    (queue.take)(Turn::Block { file: head, number: waiting.next - 1, bytes });
                 }
             }
             if !waiting.ended || waiting.next < waiting.numbered {
                 break;
             }
             queue.files.remove(&head);
+            (queue.take)(Turn::Ended(head));
             head = head.saturating_add(1);
         }
         let kept_of_head = queue.files.get(&head).map_or(0, |waiting| waiting.kept);
@@ -155,27 +152,19 @@ impl<'o> Outlet<'o> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::{KEPT_BYTES_MAX, Outlet};
+    use super::{KEPT_BYTES_MAX, Outlet, Take, Turn};
 
-    static GOES_ON: AtomicBool = AtomicBool::new(false);
-
-    /// A writer whose bytes can be looked at.
-    struct Shared<'a>(&'a Mutex<Vec<u8>>);
-
-    impl Write for Shared<'_> {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+    /// Keeps the bytes to be looked at.
+    fn kept_in(written: &Mutex<Vec<u8>>) -> Box<Take<'_>> {
+        Box::new(move |turn| {
+            if let Turn::Block { bytes, .. } = turn {
+                written.lock().unwrap().extend_from_slice(&bytes);
+            }
+        })
     }
 
     fn put(outlet: &Outlet<'_>, file: u32, number: u64, text: &str) {
@@ -204,7 +193,7 @@ mod tests {
         // What comes: a piece, or the end of one of the three files. The second has no blocks.
         for order in orders(PIECES.len() + 3) {
             let written = Mutex::new(Vec::new());
-            let outlet = Outlet::new(Box::new(Shared(&written)), KEPT_BYTES_MAX, &GOES_ON);
+            let outlet = Outlet::new(kept_in(&written), KEPT_BYTES_MAX);
             for (file, number, _) in PIECES {
                 assert_eq!(outlet.number_block(file), number);
             }
@@ -215,14 +204,14 @@ mod tests {
                 }
             }
             assert_eq!(outlet.kept.load(Ordering::SeqCst), 0);
-            outlet.finish().unwrap();
+            drop(outlet);
             assert_eq!(written.into_inner().unwrap(), b"abcd");
         }
     }
 
     #[test]
     fn only_who_is_not_at_the_head_waits_for_room() {
-        let outlet = Outlet::new(Box::new(io::sink()), 3, &GOES_ON);
+        let outlet = Outlet::new(Box::new(drop), 3);
         let number = outlet.number_block(1);
         put(&outlet, 1, number, "ab");
         assert!(outlet.has_room(0) && outlet.has_room(1) && outlet.has_room(2));
@@ -236,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_head_waits_for_its_own_blocks_only() {
-        let outlet = Outlet::new(Box::new(io::sink()), 3, &GOES_ON);
+        let outlet = Outlet::new(Box::new(drop), 3);
         let (first, second) = (outlet.number_block(0), outlet.number_block(0));
         let other = outlet.number_block(1);
         put(&outlet, 1, other, "much of another file");
@@ -252,7 +241,7 @@ mod tests {
     #[test]
     fn a_fault_leaves_no_hole() {
         let written = Mutex::new(Vec::new());
-        let outlet = Outlet::new(Box::new(Shared(&written)), KEPT_BYTES_MAX, &GOES_ON);
+        let outlet = Outlet::new(kept_in(&written), KEPT_BYTES_MAX);
         let (first, second) = (outlet.number_block(0), outlet.number_block(0));
         let fault = catch_unwind(AssertUnwindSafe(|| {
             outlet.piece(0, first).bytes.extend_from_slice(b"of a block that is lost");
@@ -264,34 +253,30 @@ mod tests {
         outlet.end(0);
         let third = outlet.number_block(1);
         put(&outlet, 1, third, ", and the next file");
-        outlet.finish().unwrap();
+        drop(outlet);
         assert_eq!(written.into_inner().unwrap(), b"of a block that is lost, and the next file");
     }
 
-    struct Full;
-
-    impl Write for Full {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
-    fn when_nothing_more_can_be_written_reading_ends() {
-        let stop = AtomicBool::new(false);
-        let outlet = Outlet::new(Box::new(Full), KEPT_BYTES_MAX, &stop);
-        let number = outlet.number_block(0);
-        put(&outlet, 0, number, "x");
-        assert!(stop.load(Ordering::SeqCst));
-        assert_eq!(outlet.finish().unwrap_err().kind(), io::ErrorKind::StorageFull);
+    fn turns_are_told_with_their_numbers_and_ends() {
+        let turns = Mutex::new(Vec::new());
+        let outlet = Outlet::new(Box::new(|turn| turns.lock().unwrap().push(turn)), KEPT_BYTES_MAX);
+        let (first, second) = (outlet.number_block(1), outlet.number_block(1));
+        put(&outlet, 1, second, "b");
+        put(&outlet, 1, first, "");
+        outlet.end(1);
+        assert!(turns.lock().unwrap().is_empty(), "it is not its turn");
+        outlet.end(0);
+        drop(outlet);
+        let block = Turn::Block { file: 1, number: 1, bytes: b"b".to_vec() };
+        assert_eq!(turns.into_inner().unwrap(), [Turn::Ended(0), block, Turn::Ended(1)]);
     }
 
     /// The pool and the outlet together, as a hunt uses them.
     mod with_the_pool {
+        use std::io::Write as _;
+        use std::sync::atomic::AtomicBool;
+
         use formats::block::{Block, Lines};
         use model::file::Kind;
 
@@ -301,10 +286,12 @@ mod tests {
         use crate::assess::pool::Pool;
         use detect::observe::{FileFacts, FileTally};
 
+        static GOES_ON: AtomicBool = AtomicBool::new(false);
+
         /// Files of so many blocks, whose hits are their names; the most that was kept comes back beside the text.
         fn hunt(threads: usize, budget: usize, blocks: &[u64]) -> (String, usize) {
             let (written, most) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
-            let outlet = Outlet::new(Box::new(Shared(&written)), budget, &GOES_ON);
+            let outlet = Outlet::new(kept_in(&written), budget);
             let read = |_: &mut Parser, block: &Block<'_>, facts: &FileFacts, number: u64| {
                 let mut piece = outlet.piece(facts.file, number);
                 writeln!(piece.bytes, "{}/{number}", facts.file).unwrap();
@@ -326,7 +313,7 @@ mod tests {
                 pool.close(&shared);
                 outlet.end(file);
             });
-            outlet.finish().unwrap();
+            drop(outlet);
             (String::from_utf8(written.into_inner().unwrap()).unwrap(), most.into_inner())
         }
 

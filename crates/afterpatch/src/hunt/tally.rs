@@ -2,11 +2,12 @@
 //!
 //! Everything adds up regardless of order and stays small, whatever the evidence holds.
 
-use detect::observe::{Bounded, FileFacts, FileTally, Merge, Tally, join_noted};
+use detect::observe::{Bounded, FileTally, Merge, Tally, join_noted};
 use detect::pack::Refusal;
 use detect::plan::{Plan, RuleIndex};
 use detect::sigma::correlation::CorrelationGroup;
 use model::Utc;
+use serde::{Deserialize, Serialize};
 
 use super::costs::Costs;
 use super::level::Level;
@@ -17,7 +18,7 @@ const ROWS_MAX: usize = 50_000;
 const SOURCES_MAX: usize = 1_000;
 
 /// How often, from when until when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// How often.
     pub hits: u64,
@@ -36,7 +37,7 @@ impl Merge for Count {
 }
 
 /// What a stretch of a file told.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Told {
     /// Counts, times, rejects.
     pub file: FileTally,
@@ -45,7 +46,7 @@ pub struct Told {
 }
 
 /// Hits, by rule and host and by level.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Hits {
     rows: Bounded<Count>,
     levels: [u64; Level::ALL.len()],
@@ -204,11 +205,11 @@ pub struct Counted {
 
 impl Totals {
     /// Adds what a file told.
-    pub fn add(&mut self, folder: &str, facts: &FileFacts, told: Told) {
+    pub fn add(&mut self, folder: &str, suggested: Option<&str>, told: Told) {
         for (source, records) in told.file.sources() {
             self.sources.slot(source.as_bytes()).hits += records;
         }
-        self.hosts.add(folder, facts.suggested.as_deref(), told.file);
+        self.hosts.add(folder, suggested, told.file);
         self.hits.merge(told.hits.of_folder(folder));
         self.costs.merge(told.costs);
     }
@@ -256,7 +257,7 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
-    use super::{Count, Counted, FileFacts, Level, Merge, Plan, RuleIndex, Told, Totals, Utc};
+    use super::{Count, Counted, Level, Merge, Plan, RuleIndex, Told, Totals, Utc};
 
     fn told(hits: &[(u32, Option<&str>, i64)]) -> Told {
         let mut told = Told::default();
@@ -274,9 +275,9 @@ mod tests {
     #[test]
     fn who_is_named_by_another_log_of_the_folder_owns_the_nameless() {
         let mut totals = Totals::default();
-        totals.add("a", &FileFacts::default(), told(&[(1, None, 5), (0, None, 7)]));
-        totals.add("a", &FileFacts::default(), told(&[(1, Some("EXC01"), 3)]));
-        totals.add("b", &FileFacts::default(), told(&[(1, None, 9)]));
+        totals.add("a", None, told(&[(1, None, 5), (0, None, 7)]));
+        totals.add("a", None, told(&[(1, Some("EXC01"), 3)]));
+        totals.add("b", None, told(&[(1, None, 9)]));
         let counted = totals.end(&Plan::default(), &mut |_, _| {});
         assert_eq!(rows(&counted), [(0, "EXC01", 1), (1, "EXC01", 2), (1, "UNKNOWN", 1)]);
         let both = Count { hits: 2, span: Some((Utc(3), Utc(5))) };
@@ -297,7 +298,7 @@ mod tests {
         }
         let ended = [forward, backward].map(|told| {
             let mut totals = Totals::default();
-            totals.add("x", &FileFacts::default(), told);
+            totals.add("x", None, told);
             totals.end(&Plan::default(), &mut |_, _| {}).rows
         });
         assert_eq!(ended[0], ended[1]);

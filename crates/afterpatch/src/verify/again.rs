@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::PathBuf;
 
-use evidence::{Input, Inventory, Opened, Opening};
+use detect::plan::Plan;
+use evidence::{Input, Inventory, Opened};
 use model::file::Outcome;
 use report::manifest::Entry;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::assess::crew::RuleFiles;
+use crate::assess::party::Asked;
+use crate::assess::progress::Progress;
+use crate::assess::work::{GotOn, Job, Part};
 use crate::assess::{interrupt, refused};
 use crate::console::Console;
 use crate::exit::Failure;
-use crate::side_by_side::side_by_side;
 
 /// What became of the evidence.
 #[derive(Debug, Default, Serialize)]
@@ -58,33 +61,36 @@ pub struct Unreadable {
 }
 
 /// What a file, or a member of it, is now.
-struct Now {
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Hashed {
     path: String,
     /// Size and SHA-256, or why there is none.
     content: Result<(u64, String), String>,
 }
 
 /// Hashes the evidence again.
-pub fn check(
-    roots: &[PathBuf],
-    opening: &Opening,
-    manifest: &[u8],
-    threads: usize,
-    console: &Console,
-) -> Result<Evidence, Failure> {
-    let inventory = Inventory::walk_with(roots, opening).map_err(refused)?;
+pub fn check(asked: &Asked<'_>, manifest: &[u8], console: &Console) -> Result<Evidence, Failure> {
+    Inventory::refuse_missing(asked.evidence).map_err(refused)?;
+    let mut away = asked.away(None, RuleFiles::default())?;
+    let inventory = asked.inventory(None, &mut away)?;
     console.say(&format!("hashing {}", report::count(inventory.inputs.len() as u64, "file", "files")));
-    let units = inventory.units();
-    let now = side_by_side(units.len(), threads, &|number| {
-        let mut now = Vec::new();
-        if let Some(unit) = units.get(number) {
-            inventory.open_unit(unit, &mut |at, opened| {
-                now.extend(inventory.inputs.get(at).map(|input| hash(input, opened)).unwrap_or_default());
-                !interrupt::came()
-            });
-        }
-        now
+    let (progress, plan) = (Progress::default(), Plan::default());
+    let mut crew = asked.crew(away, &inventory, &plan, &progress);
+    let files: Vec<u32> = (0..).take(inventory.inputs.len()).collect();
+    let mut now: Vec<Vec<Hashed>> = std::iter::repeat_with(Vec::new).take(files.len()).collect();
+    let lost = progress.show_while(&inventory, console, || {
+        crew.perform(&Job::Hash, &files, &mut |file, part| {
+            if let (Some(slot), Part::Hashed(hashed)) = (now.get_mut(file as usize), part) {
+                *slot = hashed;
+            }
+        })
     });
+    for lost in lost {
+        let at = lost.file as usize;
+        if let (Some(slot), Some(input)) = (now.get_mut(at), inventory.inputs.get(at)) {
+            *slot = vec![Hashed { path: input.path.clone(), content: Err(lost.reason) }];
+        }
+    }
     let mut evidence = Evidence::default();
     let mut expected: BTreeMap<String, Entry> = BTreeMap::new();
     for entry in report::manifest::entries(manifest) {
@@ -100,29 +106,29 @@ pub fn check(
 }
 
 /// The file, and what is inside where it is a gzip file: as it was read for the manifest.
-fn hash(input: &Input, opened: Result<Opened<'_>, Outcome>) -> Vec<Now> {
+pub fn hash(input: &Input, opened: Result<Opened<'_>, Outcome>, got_on: &GotOn<'_>) -> Vec<Hashed> {
     if interrupt::came() {
         return Vec::new();
     }
     let opened = match opened {
         Ok(opened) => opened,
-        Err(outcome) => return vec![Now { path: input.path.clone(), content: Err(why(&outcome)) }],
+        Err(outcome) => return vec![Hashed { path: input.path.clone(), content: Err(why(&outcome)) }],
     };
     let (mut stream, mut buffer) = (opened.stream, vec![0; 256 << 10]);
     let read = loop {
         match stream.read(&mut buffer) {
             Ok(0) => break Ok(()),
             Ok(_) if interrupt::came() => return Vec::new(),
-            Ok(_) => {}
+            Ok(count) => got_on(count as u64),
             Err(error) => break Err(error.kind().to_string()),
         }
     };
     let hashes = stream.finish(true);
     let content = read.map(|()| (hashes.size, hashes.sha256.unwrap_or_default()));
-    let Some(inside) = opened.inside else { return vec![Now { path: input.path.clone(), content }] };
-    let mut both = vec![Now { path: format!("{}!{inside}", input.path), content }];
+    let Some(inside) = opened.inside else { return vec![Hashed { path: input.path.clone(), content }] };
+    let mut both = vec![Hashed { path: format!("{}!{inside}", input.path), content }];
     let container =
-        hashes.container.map(|(sha256, size)| Now { path: input.path.clone(), content: Ok((size, sha256)) });
+        hashes.container.map(|(sha256, size)| Hashed { path: input.path.clone(), content: Ok((size, sha256)) });
     both.extend(container);
     both
 }
@@ -138,7 +144,7 @@ fn why(outcome: &Outcome) -> String {
 }
 
 impl Evidence {
-    fn compare(&mut self, expected: Option<Entry>, now: Now) {
+    fn compare(&mut self, expected: Option<Entry>, now: Hashed) {
         let Some(expected) = expected else { return self.new.push(now.path) };
         match (expected.sha256, now.content) {
             (None, _) => self.without_hash.push(now.path),

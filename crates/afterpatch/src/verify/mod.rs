@@ -3,7 +3,7 @@
 //! Nothing is changed and nothing is judged anew. What stands in a report may have been written by anybody, so names in
 //! it are names of files beside it or nothing, and everything shown goes through `report::hostile`.
 
-mod again;
+pub mod again;
 mod told;
 mod written;
 
@@ -14,6 +14,7 @@ use report::hostile::ForTerminal;
 use serde::Serialize;
 
 use crate::assess::interrupt;
+use crate::assess::party::Asked;
 use crate::cli::{Listing, SignReportOptions, VerifyReportOptions};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -66,13 +67,13 @@ pub fn run(options: &VerifyReportOptions, console: &Console) -> Result<Exit, Fai
     {
         problems.push(format!("neither {CUSTODY} nor the last line of the manifest has the noted SHA-256 {noted}"));
     }
-    let threads =
-        options.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let evidence = match options.evidence.as_slice() {
         [] => None,
-        roots => {
+        evidence => {
             interrupt::listen();
-            Some(again::check(roots, &options.archives.opening(), &manifest, threads, console)?)
+            let (archives, isolation, threads) = (&options.archives, options.isolation, options.threads);
+            let asked = Asked { evidence, archives, isolation, range: (None, None), threads };
+            Some(again::check(&asked, &manifest, console)?)
         }
     };
     if interrupt::came() {

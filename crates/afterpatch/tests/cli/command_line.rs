@@ -10,7 +10,23 @@ use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
 const VERBS: [(&str, &[&str]); 21] = [
-    ("inspect", &["PAGE", "--all", "--format", "--threads", "--password", "--budget", "--quiet", "-q", "--no-color"]),
+    (
+        "inspect",
+        &[
+            "PAGE",
+            "--all",
+            "--format",
+            "--threads",
+            "--password",
+            "--budget",
+            "--isolation",
+            "--memory",
+            "--stall",
+            "--quiet",
+            "-q",
+            "--no-color",
+        ],
+    ),
     (
         "assess",
         &[
@@ -58,6 +74,9 @@ const VERBS: [(&str, &[&str]); 21] = [
             "--threads",
             "--password",
             "--budget",
+            "--isolation",
+            "--memory",
+            "--stall",
             "--rule-cost",
             "--fail-on",
             "--quiet",
@@ -117,6 +136,9 @@ const VERBS: [(&str, &[&str]); 21] = [
             "--threads",
             "--password",
             "--budget",
+            "--isolation",
+            "--memory",
+            "--stall",
             "--quiet",
             "--no-color",
         ],

@@ -91,6 +91,77 @@ fn an_archive_that_ends_the_process_that_is_looked_into_costs_that_archive() {
     }
 }
 
+/// The other verbs that read evidence: what they say with a file that is at fault, and what without it.
+#[cfg(target_os = "linux")]
+#[test]
+fn hunts_go_on_behind_a_file_that_ends_the_process_that_reads() {
+    let tree = Tree::short_story(Scenario::ActiveAfterPatch);
+    let hunt = |options: &[&str], fault: &str| {
+        let mut arguments = vec!["hunt", text(tree.path()), "--format", "jsonl"];
+        arguments.extend(options);
+        afterpatch_with(&arguments, &[("AFTERPATCH_FAULT", fault)])
+    };
+    let whole = hunt(&[], "");
+    assert!(whole.stdout.lines().count() > 20, "{}", whole.stdout);
+    assert_eq!(hunt(&["--isolation", "none"], "").stdout, whole.stdout, "this process reads like the other");
+    // A log in the middle of the evidence, with hits before it, in it and behind it.
+    let files: Vec<String> = whole.stdout.lines().map(|line| json(line)["file"].to_string()).collect();
+    let bad = files[files.len() / 2].trim_matches('"').to_owned();
+    for (how, options) in [("abort", &[][..]), ("hang", &["--stall", "1"][..])] {
+        let with = hunt(options, &format!("{how}@{bad}"));
+        assert_eq!(with.status, 0, "{how}: {}", with.stderr);
+        let without: String = whole
+            .stdout
+            .lines()
+            .filter(|line| !json(line)["file"].is_string() || json(line)["file"] != bad.as_str())
+            .filter(|line| json(line)["source"] != "correlation")
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let kept: String = with
+            .stdout
+            .lines()
+            .filter(|line| json(line)["file"] != bad.as_str() && json(line)["source"] != "correlation")
+            .map(|line| format!("{line}\n"))
+            .collect();
+        assert_eq!(kept, without, "{how}");
+        assert!(with.stderr.contains(bad.rsplit('/').next().expect("a name")), "{how}: {}", with.stderr);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn inspecting_and_verifying_go_on_behind_such_a_file() {
+    let tree = Tree::short_story(Scenario::ActiveAfterPatch);
+    tree.put("EXC01/C/inetpub/wwwroot/odd.aspx", "<%@ Page Language=\"C#\" Inherits=\"Inert.Nothing\" %>");
+    let inspect = |fault: &str| {
+        let arguments = ["inspect", text(tree.path()), "--all", "--format", "jsonl"];
+        afterpatch_with(&arguments, &[("AFTERPATCH_FAULT", fault)])
+    };
+    let (whole, without) = (inspect(""), inspect("abort@odd.aspx"));
+    let others: Vec<&str> = whole.stdout.lines().filter(|line| !line.contains("odd.aspx")).collect();
+    assert_eq!(without.stdout.lines().collect::<Vec<_>>(), others);
+    assert!(others.len() < whole.stdout.lines().count() && without.stderr.contains("odd.aspx"), "{}", without.stderr);
+
+    let report = TempDir::new().expect("a folder for the results");
+    afterpatch_with(&["assess", text(tree.path()), "-o", text(report.path()), "--quiet"], &[]);
+    let verify = |fault: &str| {
+        let arguments = ["verify", text(report.path()), text(tree.path()), "--format", "json"];
+        afterpatch_with(&arguments, &[("AFTERPATCH_FAULT", fault)])
+    };
+    let (whole, without) = (json(&verify("").stdout), json(&verify("abort@odd.aspx").stdout));
+    assert_eq!(whole["fits"], true, "{whole}");
+    assert_eq!(without["fits"], false);
+    let path = without["evidence"]["unreadable"][0]["path"].to_string();
+    assert!(path.contains("odd.aspx"), "{without}");
+    let same = |of: &serde_json::Value| of["evidence"]["same"].as_u64();
+    assert_eq!(same(&without), same(&whole).map(|count| count - 1));
+}
+
+#[cfg(target_os = "linux")]
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
 /// The first number, then numbers that look like chance and are the same each time.
 struct Chance(u64);
 

@@ -49,7 +49,7 @@ pub fn tar(recipe: &Recipe) -> String {
         out.push_str("sha256sum -- \"$out\" > \"$out.sha256\"\n");
     }
     if !names.is_empty() {
-        out.push_str("\n# Names only, one JSON object a line; afterpatch reads it beside the unpacked archive.\n");
+        out.push_str("\n# Names only, one JSON object a line; afterpatch reads it beside the archive.\n");
         out.push_str("find . -type f \\( \\\n");
         out.push_str(&names.join(" -o \\\n"));
         out.push_str(" \\\n\\) -printf '{\"SourceFile\":\"C:/%P\",\"FileSize\":%s,\"Created\":null,\"Modified\":\"%TY-%Tm-%TdT%TH:%TM:%TSZ\"}\\n' > \"$out.names.jsonl\"\n");

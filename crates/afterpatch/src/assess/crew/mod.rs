@@ -87,17 +87,24 @@ impl<'a> Crew<'a> {
     /// Does a job on files, by their numbers, and hands on what came of each, in whatever order they get done. Returns
     /// the files that were lost on the way.
     pub fn perform(&mut self, job: &Job, files: &[u32], take: &mut dyn FnMut(u32, Part)) -> Vec<Lost> {
-        let progress = self.progress;
-        let counts = matches!(job, Job::Observe);
-        let mut note = |note: Note| match note {
-            Note::GotOn(_, bytes) if counts => progress.got_on(bytes),
-            Note::Done(file, part) => {
-                if counts {
-                    progress.file_done();
-                }
+        self.follow(job, files, &mut |note| {
+            if let Note::Done(file, part) = note {
                 take(file, part);
             }
-            _ => {}
+        })
+    }
+
+    /// The same, and hands on all that is told on the way. What is found comes in the order of the files, if the job is
+    /// of such a kind.
+    pub fn follow(&mut self, job: &Job, files: &[u32], take: &mut dyn FnMut(Note)) -> Vec<Lost> {
+        let progress = self.progress;
+        let mut note = |note: Note| {
+            match &note {
+                Note::GotOn(_, bytes) if job.is_first() => progress.got_on(*bytes),
+                Note::Done(..) if job.is_first() => progress.file_done(),
+                _ => {}
+            }
+            take(note);
         };
         match &mut self.how {
             How::Away(supervisor) => supervisor.perform(job, files, &mut note),

@@ -99,7 +99,7 @@ fn requests() -> Receiver<(Job, Vec<u32>)> {
 /// limit: nobody knows how long all of them take.
 fn limit_a_lone_file(setup: &Setup, inventory: &Inventory, job: &Job, files: &[u32]) {
     let secs = match (job, files) {
-        (Job::Observe, [file]) => {
+        (job, [file]) if job.is_first() => {
             let size = inventory.inputs.get(*file as usize).map_or(0, |input| input.size);
             Some(setup.limits.cpu_secs.saturating_add(size >> 20))
         }

@@ -1,6 +1,6 @@
 //! Starts the process that reads, watches it, and finds out which file ends it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -37,7 +37,8 @@ const PIPE_BYTES: usize = 64 << 10;
 /// The process that reads, and what to start another one with.
 pub struct Supervisor {
     setup: Setup,
-    rules: u64,
+    /// How many its plan has to have, where that matters.
+    rules: Option<u64>,
     limits: Limits,
     /// How long it may take to get to a file in an archive that only has a front.
     way_to: BTreeMap<u32, Duration>,
@@ -71,7 +72,7 @@ struct Ran {
 impl Supervisor {
     pub(crate) fn new(setup: Setup) -> Self {
         let limits = setup.limits;
-        Self { setup, rules: 0, limits, way_to: BTreeMap::new(), worker: None, jail: None }
+        Self { setup, rules: None, limits, way_to: BTreeMap::new(), worker: None, jail: None }
     }
 
     /// What there is to read. An archive that ends the process which looks into it is said to have done so, and not
@@ -131,10 +132,10 @@ impl Supervisor {
         Err((looking, death))
     }
 
-    /// How many rules its plan has to have, once this process knows.
+    /// How many rules its plan has to have, where this process has one as well.
     #[must_use]
     pub fn expecting(mut self, rules: usize) -> Self {
-        self.rules = rules as u64;
+        self.rules = Some(rules as u64);
         self
     }
 
@@ -151,46 +152,36 @@ impl Supervisor {
 
     /// See [`super::Crew::perform`].
     pub fn perform(&mut self, job: &Job, files: &[u32], note: &mut dyn FnMut(Note)) -> Vec<Lost> {
-        let mut todo: Vec<u32> = files.to_vec();
-        let mut suspects: VecDeque<u32> = VecDeque::new();
+        let mut todo = Todo { files: files.iter().copied().collect(), ..Todo::default() };
         let mut killed: BTreeMap<u32, u32> = BTreeMap::new();
         let mut lost = Vec::new();
         let mut fruitless = 0;
-        while !(todo.is_empty() && suspects.is_empty()) {
-            let alone = suspects.pop_front();
-            let batch = alone.map_or_else(|| std::mem::take(&mut todo), |file| vec![file]);
+        while let Some(batch) = todo.next(job.is_in_order()) {
             let ran = self.run(job, &batch, note);
-            let left = |file: &u32| !ran.done.contains(file);
+            todo.forget(&ran.done);
             let Some(death) = &ran.death else { continue };
             if interrupt::came() {
-                let rest = batch.into_iter().filter(left).chain(suspects).chain(todo);
-                lost.extend(rest.map(|file| Lost { file, reason: INTERRUPTED.to_owned() }));
+                lost.extend(todo.files.iter().map(|file| Lost { file: *file, reason: INTERRUPTED.to_owned() }));
                 break;
             }
             // One that somebody kills at once says nothing of what it would have done.
             let most = if *death == Death::Killed { FRUITLESS_KILLED_MAX } else { FRUITLESS_MAX };
             fruitless = if ran.in_flight.is_empty() && ran.done.is_empty() { fruitless + 1 } else { 0 };
             if fruitless > most {
-                let rest = batch.into_iter().filter(left).chain(suspects).chain(todo);
                 let reason = format!("no process could be kept to read it: {}", death.words(&self.limits, 0));
-                lost.extend(rest.map(|file| Lost { file, reason: reason.clone() }));
+                lost.extend(todo.files.iter().map(|file| Lost { file: *file, reason: reason.clone() }));
                 break;
             }
-            match alone {
-                Some(file) if left(&file) => {
-                    let times = killed.entry(file).or_default();
+            match batch.as_slice() {
+                [file] if todo.suspects.contains(file) => {
+                    let times = killed.entry(*file).or_default();
                     *times += u32::from(*death == Death::Killed);
-                    if *death == Death::Killed && *times < KILLED_MAX {
-                        suspects.push_front(file);
-                    } else {
-                        lost.push(Lost { file, reason: death.words(&self.limits, *times) });
+                    if *death != Death::Killed || *times >= KILLED_MAX {
+                        lost.push(Lost { file: *file, reason: death.words(&self.limits, *times) });
+                        todo.forget(&BTreeSet::from([*file]));
                     }
                 }
-                Some(_) => {}
-                None => {
-                    suspects.extend(&ran.in_flight);
-                    todo = batch.into_iter().filter(left).filter(|file| !ran.in_flight.contains(file)).collect();
-                }
+                _ => todo.suspects.extend(&ran.in_flight),
             }
         }
         lost
@@ -208,20 +199,30 @@ impl Supervisor {
         _ = worker.ask(&Request::Perform(job.clone(), files.to_vec()));
         let stall = Duration::from_secs(self.limits.stall_secs);
         let mut last: BTreeMap<u32, Instant> = BTreeMap::new();
-        let (mut looked, mut asked_to_stop, mut stalled) = (Instant::now(), false, false);
+        let (mut looked, mut asked_to_stop, mut stalled, mut differs) = (Instant::now(), false, false, false);
         let ended = loop {
             match worker.replies.recv_timeout(LOOK_EVERY) {
                 Ok(Reply::Note(told)) => {
                     match &told {
                         Note::Begun(file) | Note::GotOn(file, _) => _ = last.insert(*file, Instant::now()),
+                        Note::Found { .. } => {}
+                        Note::Waits(file) => _ = last.remove(file),
                         Note::Done(file, _) => {
                             last.remove(file);
                             ran.done.insert(*file);
                         }
                     }
+                    let taking = Instant::now();
                     note(told);
+                    // While nobody takes what is found, as at the end of a pipe, nothing can get on.
+                    if taking.elapsed() > LOOK_EVERY {
+                        last.values_mut().for_each(|at| *at = Instant::now());
+                    }
                 }
-                Ok(Reply::Ready { rules, .. }) if rules != self.rules => break false,
+                Ok(Reply::Ready { rules, .. }) if self.rules.is_some_and(|expected| rules != expected) => {
+                    differs = true;
+                    break false;
+                }
                 Ok(Reply::Ready { jail, .. }) => self.jail = Some(jail),
                 Ok(Reply::Looking(_) | Reply::Listed(_)) => {}
                 Ok(Reply::Performed) => break true,
@@ -244,7 +245,14 @@ impl Supervisor {
         };
         if !ended {
             ran.in_flight = last.into_keys().collect();
-            ran.death = self.worker.take().map(|worker| worker.end(stalled));
+            ran.death = match self.worker.take() {
+                // It lives, and is of no use.
+                Some(worker) if differs => {
+                    drop(worker);
+                    Some(Death::Fault("it came to other rules".to_owned()))
+                }
+                worker => worker.map(|worker| worker.end(stalled)),
+            };
         }
         ran
     }
@@ -252,6 +260,31 @@ impl Supervisor {
     /// What the first process is kept in, once it has said so.
     pub fn jail(&self) -> Option<&Jail> {
         self.jail.as_ref()
+    }
+}
+
+/// Files that are still to be read.
+#[derive(Default)]
+struct Todo {
+    files: BTreeSet<u32>,
+    /// Those of them that were being read when a process ended: each is read alone.
+    suspects: BTreeSet<u32>,
+}
+
+impl Todo {
+    /// What to read next: suspects first, or, where what is found is told in the order of the files, whatever comes first.
+    fn next(&self, in_order: bool) -> Option<Vec<u32>> {
+        let first = self.files.first()?;
+        match self.suspects.first() {
+            Some(suspect) if !in_order || suspect == first => Some(vec![*suspect]),
+            Some(suspect) => Some(self.files.range(..suspect).copied().collect()),
+            None => Some(self.files.iter().copied().collect()),
+        }
+    }
+
+    fn forget(&mut self, done: &BTreeSet<u32>) {
+        self.files.retain(|file| !done.contains(file));
+        self.suspects.retain(|file| !done.contains(file));
     }
 }
 

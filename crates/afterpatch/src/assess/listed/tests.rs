@@ -12,9 +12,10 @@ use tempfile::TempDir;
 use crate::assess::crew::Crew;
 use crate::assess::progress::Progress;
 use crate::assess::work::Reader;
-use crate::assess::{Resume, compile, judging, observe, reader};
+use crate::assess::{Resume, judging, observe};
 use crate::cli::{AssessOptions, ConsoleOptions};
 use crate::console::Console;
+use detect::observe::TimeRange;
 
 /// 2021-03-03T05:00:00Z
 const WRITTEN: i64 = 1_614_747_600_000;
@@ -29,11 +30,13 @@ const SHELL: &[u8] =
 fn assess(root: &Path, threads: usize, meanwhile: &dyn Fn()) -> Assessment {
     let options = AssessOptions::reading(root);
     let console = Console::new(&ConsoleOptions { quiet: true, no_color: true });
-    let compiled = compile(Some(&options.packs), super::super::RuleFolders::default(), &console).unwrap();
+    let rules = super::super::Rules::open(Some(&options.packs), super::super::RuleFolders::default()).unwrap();
+    let compiled = rules.compile(Some(&options.packs), &console).unwrap();
     let inventory = Inventory::walk(&options.evidence).unwrap();
     meanwhile();
-    let (reader, progress) = (reader(&options, &inventory, &compiled.plan), Progress::default());
-    let mut crew = Crew::here(Reader { threads, ..reader }, &progress);
+    let progress = Progress::default();
+    let reader = Reader { inventory: &inventory, plan: &compiled.plan, range: TimeRange::default(), threads };
+    let mut crew = Crew::here(reader, &progress);
     let (observations, ..) = observe(&inventory, &compiled.plan, None, &mut crew, Resume::default());
     inquiry::assess(&observations, &judging(&options, &compiled))
 }
