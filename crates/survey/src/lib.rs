@@ -7,3 +7,10 @@
 //! Nothing here prints or decides where files lie.
 
 pub mod classify;
+pub mod columns;
+pub mod compare;
+pub mod count;
+pub mod estimate;
+pub mod geo;
+pub mod notify;
+pub mod store;
