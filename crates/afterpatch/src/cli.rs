@@ -24,7 +24,10 @@ pub use packs::{
     PacksOptions, PacksVerb, PasswordOptions, ShowOptions, SignOptions, TestOptions, VerifyOptions,
 };
 
-pub use survey::{SurveyImportOptions, SurveyOptions, SurveyOutputOptions, SurveyProbeOptions, SurveyVerb};
+pub use survey::{
+    SurveyDiffOptions, SurveyImportOptions, SurveyOptions, SurveyOutputOptions, SurveyProbeOptions,
+    SurveyReportOptions, SurveyTrendOptions, SurveyVerb,
+};
 pub use verify::{SignReportOptions, VerifyReportOptions};
 
 /// Beyond this, threads wait for disks and each other.

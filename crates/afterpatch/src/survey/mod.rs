@@ -4,6 +4,8 @@
 mod gathering;
 mod import;
 mod probe;
+mod report;
+mod results;
 
 use crate::cli::{SurveyOptions, SurveyVerb};
 use crate::console::Console;
@@ -14,5 +16,8 @@ pub fn run(options: &SurveyOptions, console: &Console) -> Result<Exit, Failure> 
     match &options.verb {
         SurveyVerb::Probe(options) => probe::run(options, console),
         SurveyVerb::Import(options) => import::run(options, console),
+        SurveyVerb::Report(options) => report::report(options, console),
+        SurveyVerb::Trend(options) => report::trend(options, console),
+        SurveyVerb::Diff(options) => report::diff(options, console),
     }
 }

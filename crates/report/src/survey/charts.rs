@@ -35,9 +35,9 @@ struct Layout {
 }
 
 const WIDE: Layout =
-    Layout { class: "chart wide", width: 1_000, left: 250, right: 810, pitch: 28, bar_at: 6, label_columns: 32 };
+    Layout { class: "chart wide", width: 1_000, left: 250, right: 810, pitch: 28, bar_at: 6, label_columns: 30 };
 const NARROW: Layout =
-    Layout { class: "chart narrow", width: 340, left: 2, right: 236, pitch: 44, bar_at: 20, label_columns: 40 };
+    Layout { class: "chart narrow", width: 340, left: 2, right: 236, pitch: 44, bar_at: 20, label_columns: 38 };
 
 const BAR_HEIGHT: u64 = 15;
 
@@ -91,7 +91,7 @@ pub(super) fn lines(points: &[Point]) -> Markup {
 }
 
 fn line_drawing(points: &[Point], class: &str, width: u64, height: u64, ticks: usize) -> Markup {
-    let (left, right, top, bottom) = (4, width - if width > 500 { 190 } else { 112 }, 22, height - 28);
+    let (left, right, top, bottom) = (4, width - if width > 500 { 190 } else { 148 }, 22, height - 28);
     let highest = points.iter().map(|point| point.servers.at_most.max(point.open.at_most)).max().unwrap_or(0).max(1);
     let (first, last) = (points.first().map_or(0, |p| p.day.0), points.last().map_or(0, |p| p.day.0));
     let span = i128::from(last) - i128::from(first);

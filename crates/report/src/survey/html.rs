@@ -220,6 +220,10 @@ fn one_count(counted: &Table, title: &str, caption: &str, bars: Bars) -> Markup 
         if let (true, Some(note)) = (counted.by == "asn", &row.note) {
             row.label = format!("{} {note}", row.label);
         }
+        // The name of the product alone would fill the room.
+        if let (true, Some(short)) = (counted.by == "update", row.label.strip_prefix("Exchange Server ")) {
+            row.label = short.to_owned();
+        }
     }
     let left = rows.len().saturating_sub(ROWS_MAX) as u64 + counted.omitted.0;
     html! {

@@ -36,7 +36,7 @@ pub fn survey(survey: &Survey) -> String {
         .outcomes
         .iter()
         .filter(|row| row.label != "answered")
-        .map(|row| format!("{} {}", number(row.all), row.label))
+        .map(|row| format!("{} {}", number(row.all), ForTerminal(&row.label)))
         .collect();
     if !unanswered.is_empty() {
         line(&mut out, format_args!("Not seen: {}.", unanswered.join(", ")));

@@ -3,12 +3,14 @@
 mod import;
 mod output;
 mod probe;
+mod report;
 
 use clap::{Args, Subcommand};
 
 pub use import::SurveyImportOptions;
 pub use output::SurveyOutputOptions;
 pub use probe::SurveyProbeOptions;
+pub use report::{SurveyDiffOptions, SurveyReportOptions, SurveyTrendOptions};
 
 /// Which Exchange servers are open, seen from outside: probe a range, read other scanners, count, compare, tell
 #[derive(Debug, Args)]
@@ -21,4 +23,7 @@ pub struct SurveyOptions {
 pub enum SurveyVerb {
     Probe(SurveyProbeOptions),
     Import(SurveyImportOptions),
+    Report(SurveyReportOptions),
+    Trend(SurveyTrendOptions),
+    Diff(SurveyDiffOptions),
 }
