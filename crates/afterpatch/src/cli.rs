@@ -25,8 +25,8 @@ pub use packs::{
 };
 
 pub use survey::{
-    SurveyDiffOptions, SurveyImportOptions, SurveyOptions, SurveyOutputOptions, SurveyProbeOptions,
-    SurveyReportOptions, SurveyTrendOptions, SurveyVerb,
+    NotifyBy, SurveyDiffOptions, SurveyImportOptions, SurveyNotifyOptions, SurveyOptions, SurveyOutputOptions,
+    SurveyProbeOptions, SurveyReportOptions, SurveyTrendOptions, SurveyVerb,
 };
 pub use verify::{SignReportOptions, VerifyReportOptions};
 

@@ -3,6 +3,7 @@
 
 mod gathering;
 mod import;
+mod notify;
 mod probe;
 mod report;
 mod results;
@@ -19,5 +20,6 @@ pub fn run(options: &SurveyOptions, console: &Console) -> Result<Exit, Failure> 
         SurveyVerb::Report(options) => report::report(options, console),
         SurveyVerb::Trend(options) => report::trend(options, console),
         SurveyVerb::Diff(options) => report::diff(options, console),
+        SurveyVerb::Notify(options) => notify::run(options, console),
     }
 }

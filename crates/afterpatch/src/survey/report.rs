@@ -82,7 +82,7 @@ pub fn diff(options: &SurveyDiffOptions, console: &Console) -> Result<Exit, Fail
 }
 
 /// The last finished run, or the last of its scope before another.
-fn last(store: &Store, before: Option<&Run>) -> Result<Run, Failure> {
+pub fn last(store: &Store, before: Option<&Run>) -> Result<Run, Failure> {
     let runs = store.runs(before.map(|run| run.scope.as_str())).map_err(|error| store_failure(&error))?;
     let earlier = |run: &Run| before.is_none_or(|before| (run.last, run.id) < (before.last, before.id));
     runs.into_iter()

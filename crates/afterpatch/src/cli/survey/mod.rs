@@ -1,6 +1,7 @@
 //! The options of `survey`: one file per verb below it.
 
 mod import;
+mod notify;
 mod output;
 mod probe;
 mod report;
@@ -8,6 +9,7 @@ mod report;
 use clap::{Args, Subcommand};
 
 pub use import::SurveyImportOptions;
+pub use notify::{NotifyBy, SurveyNotifyOptions};
 pub use output::SurveyOutputOptions;
 pub use probe::SurveyProbeOptions;
 pub use report::{SurveyDiffOptions, SurveyReportOptions, SurveyTrendOptions};
@@ -26,4 +28,5 @@ pub enum SurveyVerb {
     Report(SurveyReportOptions),
     Trend(SurveyTrendOptions),
     Diff(SurveyDiffOptions),
+    Notify(SurveyNotifyOptions),
 }
