@@ -298,7 +298,7 @@ const NESTED_MAX: usize = 4_096;
 
 impl<T> Ranges<T> {
     pub(crate) fn of(mut rows: Vec<(u128, u128, T)>) -> Self {
-        rows.sort_by(|a, b| (a.0, std::cmp::Reverse(a.1)).cmp(&(b.0, std::cmp::Reverse(b.1))));
+        rows.sort_by_key(|row| (row.0, std::cmp::Reverse(row.1)));
         let mut highest = 0;
         let rows = rows.into_iter().map(|(first, last, value)| {
             highest = highest.max(last);

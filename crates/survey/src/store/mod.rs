@@ -382,6 +382,9 @@ impl Drop for Store {
     }
 }
 
+/// Key, target, number, profile, judgement.
+type StoredRow = (String, String, i64, i64, String);
+
 /// Rows fetched at a time.
 const PAGE_ROWS: i64 = 512;
 
@@ -392,7 +395,7 @@ pub const TARGETS_PER_SERVER_MAX: usize = 4_096;
 pub struct Servers<'s> {
     store: &'s Store,
     run: i64,
-    page: std::vec::IntoIter<(String, String, i64, i64, String)>,
+    page: std::vec::IntoIter<StoredRow>,
     after: Option<(String, String, i64)>,
     held: Option<Judged>,
     profiles: std::collections::HashMap<i64, Arc<Profile>>,
@@ -439,7 +442,7 @@ impl Servers<'_> {
         Ok(Some(judged))
     }
 
-    fn fetch(&self) -> rusqlite::Result<Vec<(String, String, i64, i64, String)>> {
+    fn fetch(&self) -> rusqlite::Result<Vec<StoredRow>> {
         let (key, target, id) = self.after.clone().unwrap_or_default();
         let mut select = self.store.connection.prepare_cached(
             "SELECT key, target, id, profile, judged FROM seen
