@@ -26,9 +26,7 @@ pub use packs::{
     PacksOptions, PacksVerb, PasswordOptions, ShowOptions, SignOptions, TestOptions, VerifyOptions,
 };
 
-pub use survey::{
-    SurveyImportOptions, SurveyOptions, SurveyOutputOptions, SurveyProbeOptions, SurveyProbingTxtOptions, SurveyVerb,
-};
+pub use survey::{NotifyBy, SurveyDiffOptions, SurveyImportOptions, SurveyNotifyOptions, SurveyOptions, SurveyOutputOptions, SurveyProbeOptions, SurveyProbingTxtOptions, SurveyReportOptions, SurveyTrendOptions, SurveyVerb};
 pub use verify::{SignReportOptions, VerifyReportOptions};
 
 /// Beyond this, threads wait for disks and each other.

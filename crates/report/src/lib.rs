@@ -12,6 +12,7 @@ pub mod html;
 pub mod json;
 pub mod manifest;
 pub mod screen;
+pub mod survey;
 pub mod timeline;
 mod wording;
 

@@ -7,8 +7,15 @@
 //! Nothing here prints or decides where files lie.
 
 pub mod classify;
+pub mod columns;
+pub mod compare;
+pub mod count;
+pub mod estimate;
 #[cfg(any(test, feature = "fleet"))]
 pub mod fleet;
+pub mod geo;
 pub mod import;
+pub mod notify;
 pub mod probe;
 pub mod scope;
+pub mod store;

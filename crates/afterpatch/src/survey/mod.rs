@@ -3,7 +3,10 @@
 
 mod gathering;
 mod import;
+mod notify;
 mod probe;
+mod report;
+mod results;
 
 use crate::cli::{SurveyOptions, SurveyVerb};
 use crate::console::Console;
@@ -15,5 +18,9 @@ pub fn run(options: &SurveyOptions, console: &Console) -> Result<Exit, Failure> 
         SurveyVerb::Probe(options) => probe::run(options, console),
         SurveyVerb::ProbingTxt(options) => probe::print_probing_txt(options, console),
         SurveyVerb::Import(options) => import::run(options, console),
+        SurveyVerb::Report(options) => report::report(options, console),
+        SurveyVerb::Trend(options) => report::trend(options, console),
+        SurveyVerb::Diff(options) => report::diff(options, console),
+        SurveyVerb::Notify(options) => notify::run(options, console),
     }
 }

@@ -10,7 +10,7 @@ mod band;
 mod findings;
 mod ledger;
 mod pages;
-mod parts;
+pub(crate) mod parts;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,7 @@ pub const FINDINGS_MAX: usize = 6_000;
 /// Steps on top of the page.
 const FIRST_STEPS_MAX: usize = 3;
 
-const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// The page.
 #[must_use]
@@ -155,7 +155,12 @@ fn head(assessment: &Assessment) -> Markup {
 
 /// Nothing may be loaded, sent or run; the one style sheet is named by its hash.
 fn policy() -> String {
-    let hash = base64(&Sha256::digest(STYLE.as_bytes()));
+    policy_of(STYLE)
+}
+
+/// The same for another style sheet.
+pub(crate) fn policy_of(style: &str) -> String {
+    let hash = base64(&Sha256::digest(style.as_bytes()));
     format!("default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; form-action 'none'")
 }
 

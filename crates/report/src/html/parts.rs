@@ -74,12 +74,12 @@ pub(super) fn confidence(confidence: Confidence) -> Markup {
 }
 
 /// One cell of a row of facts.
-pub(super) fn fact(name: &str, value: &str, below: &str) -> Markup {
+pub(crate) fn fact(name: &str, value: &str, below: &str) -> Markup {
     html! { div { dt { (name) } dd { (value) small { (below) } } } }
 }
 
 /// A table with caption and column headings; each column has a name and a class (`n` for numbers).
-pub(super) fn table(caption: &str, below: Option<&str>, columns: &[(&str, &str)], rows: Markup) -> Markup {
+pub(crate) fn table(caption: &str, below: Option<&str>, columns: &[(&str, &str)], rows: Markup) -> Markup {
     let class = if columns.len() > 3 { "table wide" } else { "table" };
     html! {
         div class=(class) tabindex="0" role="group" aria-label=(ForHtml(caption)) {
