@@ -26,7 +26,10 @@ pub use packs::{
     PacksOptions, PacksVerb, PasswordOptions, ShowOptions, SignOptions, TestOptions, VerifyOptions,
 };
 
-pub use survey::{NotifyBy, SurveyDiffOptions, SurveyImportOptions, SurveyNotifyOptions, SurveyOptions, SurveyOutputOptions, SurveyProbeOptions, SurveyProbingTxtOptions, SurveyReportOptions, SurveyTrendOptions, SurveyVerb};
+pub use survey::{
+    NotifyBy, SurveyDiffOptions, SurveyImportOptions, SurveyNotifyOptions, SurveyOptions, SurveyOutputOptions,
+    SurveyProbeOptions, SurveyProbingTxtOptions, SurveyReportOptions, SurveyTrendOptions, SurveyVerb,
+};
 pub use verify::{SignReportOptions, VerifyReportOptions};
 
 /// Beyond this, threads wait for disks and each other.
