@@ -2,7 +2,8 @@
 //! rules that remain. What is done with a hit is not known here.
 //!
 //! Only columns in which a rule requires something are searched, and what a cell holds is remembered
-//! ([`super::remembered`]): mostly it is the query alone that has to be gone through.
+//! ([`super::remembered`]): mostly it is the query alone that has to be gone through. Remembered is which rules the cell
+//! leaves possible, whatever the other cells say: of the pages and programs of every day none does.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -64,10 +65,16 @@ impl<'p> Matcher<'p> {
             let learn = |cell: &[u8]| {
                 let mut found = Vec::new();
                 search.search_cell(number, cell, &mut |rule| found.push(rule));
-                found.retain(|rule| row.is_doubled(*column) || plan.may_match(*rule, binding, row, *column));
+                found.retain(|rule| plan.may_match(*rule, binding, row, *column));
                 found.into()
             };
-            self.rules.extend_from_slice(remembered.of(row.raw(*column), learn));
+            if row.is_doubled(*column) {
+                // The same bytes mean something else without quotes around them.
+                let found: Box<[RuleIndex]> = learn(row.raw(*column));
+                self.rules.extend(found);
+            } else {
+                self.rules.extend_from_slice(remembered.of(row.raw(*column), learn));
+            }
         }
         search.search_line(row.line, &mut |rule| self.rules.push(rule));
         self.rules.extend_from_slice(plan.unfiltered());

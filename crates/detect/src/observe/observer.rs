@@ -52,6 +52,7 @@ pub struct Observer<'p, 'f> {
     habits: Habits<'p>,
     matcher: Matcher<'p>,
     here: Here,
+    current: Current,
     key: Vec<u8>,
 }
 
@@ -77,13 +78,15 @@ impl<'p, 'f> Observer<'p, 'f> {
             habits,
             matcher: Matcher::new(plan),
             here: Here::default(),
+            current: Current::default(),
             key: Vec::new(),
         }
     }
 
     /// What was seen, and what the next observer may go on with.
     #[must_use]
-    pub fn finish(self) -> (FileTally, Habits<'p>) {
+    pub fn finish(mut self) -> (FileTally, Habits<'p>) {
+        self.current.put_back(&mut self.tally);
         (self.tally, self.habits)
     }
 
@@ -92,7 +95,7 @@ impl<'p, 'f> Observer<'p, 'f> {
         self.here.locate(row, columns, &self.facts.on_server);
         let said = cells.read(row, columns, self.plan);
         let Some(source) = &self.here.source else { return };
-        let server = self.tally.server(self.here.server.as_deref());
+        let server = self.current.of(self.here.server.as_deref(), &mut self.tally);
         if let Some(address) = columns.cell(row, columns.own_address) {
             server.own_addresses.add(address);
         }
@@ -153,6 +156,7 @@ impl Sink for Observer<'_, '_> {
 
     fn event(&mut self, event: &WindowsEvent<'_>) {
         if self.range.contains(event.time) {
+            self.current.put_back(&mut self.tally);
             let is_log = self.facts.on_server.ends_with(".evtx");
             events::observe(event, self.plan, (self.facts.file, is_log), &mut self.tally);
         }
@@ -160,6 +164,30 @@ impl Sink for Observer<'_, '_> {
 
     fn reject(&mut self, reject: Reject) {
         self.tally.reject(reject);
+    }
+}
+
+/// The tally of the server that the last row named, in hand: looking it up for every row costs.
+#[derive(Default)]
+struct Current {
+    /// By which it was asked for.
+    asked: Option<String>,
+    /// By which it is filed.
+    held: Option<(String, ServerTally)>,
+}
+
+impl Current {
+    fn of(&mut self, server: Option<&str>, tally: &mut FileTally) -> &mut ServerTally {
+        if self.held.is_none() || self.asked.as_deref() != server {
+            self.put_back(tally);
+            self.asked = server.map(str::to_owned);
+        }
+        let (_, held) = self.held.get_or_insert_with(|| tally.take_server(server.unwrap_or_default()));
+        held
+    }
+
+    fn put_back(&mut self, tally: &mut FileTally) {
+        self.held.take().into_iter().for_each(|(name, server)| tally.put_server(name, server));
     }
 }
 
