@@ -90,11 +90,7 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn text(&self, column: usize) -> Cow<'a, [u8]> {
         let raw = self.raw(column);
-        if self.is_doubled(column) {
-            Cow::Owned(undouble(raw))
-        } else {
-            Cow::Borrowed(raw)
-        }
+        if self.is_doubled(column) { Cow::Owned(undouble(raw)) } else { Cow::Borrowed(raw) }
     }
 }
 

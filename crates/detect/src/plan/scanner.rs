@@ -59,13 +59,8 @@ impl Scanner {
         let stride = (shortest - GROUP_BYTES + 1).min(STRIDE_MAX);
         let wanted = literals.len() * stride * BITS_PER_PLACE;
         let bits = TABLE_BITS.into_iter().find(|bits| 1 << bits >= wanted).unwrap_or(TABLE_BITS[2]);
-        let mut scanner = Self {
-            stride,
-            bits,
-            table: vec![0; 1 << (bits - WORD_BITS)].into(),
-            places: Vec::new(),
-            literals,
-        };
+        let mut scanner =
+            Self { stride, bits, table: vec![0; 1 << (bits - WORD_BITS)].into(), places: Vec::new(), literals };
         scanner.fill();
         scanner
     }
