@@ -47,9 +47,9 @@ pub(crate) struct Habit<'p> {
     pub cells: Cells,
 }
 
-/// The columns that were in force before, the latest last.
+/// The columns that were in force before, the latest last. Nothing that comes out depends on them.
 #[derive(Default)]
-/// Nothing that comes out depends on them.
+#[allow(clippy::vec_box, reason = "they are taken out and put back for every row")]
 pub struct Habits<'p>(Vec<Box<Habit<'p>>>);
 
 impl<'p> Matcher<'p> {

@@ -54,6 +54,9 @@ pub struct CellSearch {
     line: Option<Filter>,
 }
 
+/// A rule, and literals of which it requires one, where they are known.
+type Required = (RuleIndex, Option<Vec<Literal>>);
+
 /// Where the fields of a plan stand in rows of one schema.
 #[derive(Clone, Debug)]
 pub struct Binding {
@@ -137,7 +140,7 @@ impl RowPlan {
     /// Prepares the search of rows by their cells; once per schema.
     #[must_use]
     pub fn cell_search(&self, binding: &Binding) -> CellSearch {
-        let mut by_column: BTreeMap<Option<usize>, Vec<(RuleIndex, Option<Vec<Literal>>)>> = BTreeMap::new();
+        let mut by_column: BTreeMap<Option<usize>, Vec<Required>> = BTreeMap::new();
         for (rule, literal) in self.literals.iter().flat_map(|(rule, all)| all.iter().map(|one| (*rule, one))) {
             let mut add = |column| by_column.entry(column).or_default().push((rule, Some(vec![literal.clone()])));
             match literal.field.map(|field| binding.places.get(field.at()).unwrap_or(&Place::Absent)) {
