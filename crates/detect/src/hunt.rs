@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use model::{EventHead, Family, Origin, Reject, Row, Sink, Source, Utc, WindowsEvent, server_name};
 
 use crate::observe::{
-    self, Bound, FileContent, FileFacts, FileTally, Here, Matcher, OwnPages, Place, ServerTally, TimeRange,
-    indicators_of_page, match_file, strange_page, tally_yara, who,
+    self, FileContent, FileFacts, FileTally, Habit, Habits, Here, Matcher, Place, ServerTally, TimeRange,
+    indicators_of_page, match_file, tally_yara, who,
 };
 use crate::pack::IndicatorKind;
 use crate::plan::{FileFields, Meter, Plan, RuleIndex};
@@ -59,32 +59,19 @@ pub struct Hunter<'p, F, M> {
     range: TimeRange,
     /// Counts, times and rejects; no sightings.
     tally: FileTally,
-    bound: Option<Box<Bound<'p>>>,
+    habits: Habits<'p>,
     matcher: Matcher<'p>,
     here: Here,
-    pages: Option<StrangePages>,
+    /// Pages are looked up among the indicators.
+    looks_pages_up: bool,
     channel: Option<(Source, Box<str>)>,
     found: F,
     meter: M,
 }
 
-/// Pages that are looked up among the indicators.
-#[derive(Default)]
-struct StrangePages {
-    own: OwnPages,
-    scratch: Vec<u8>,
-}
-
 impl<'p, F: FnMut(&Hit<'_>), M: Meter> Hunter<'p, F, M> {
-    /// `family` is what the block to come holds, as far as its header tells. Hits go to `found`, tests to `meter`.
-    pub fn new(
-        plan: &'p Plan,
-        facts: &'p FileFacts,
-        range: TimeRange,
-        family: Option<Family>,
-        found: F,
-        meter: M,
-    ) -> Self {
+    /// Hits go to `found`, tests to `meter`.
+    pub fn new(plan: &'p Plan, facts: &'p FileFacts, range: TimeRange, found: F, meter: M) -> Self {
         let indicators = plan.indicators();
         let looks_pages_up = indicators.has(IndicatorKind::Url) || indicators.has(IndicatorKind::FileName);
         Self {
@@ -92,10 +79,10 @@ impl<'p, F: FnMut(&Hit<'_>), M: Meter> Hunter<'p, F, M> {
             facts,
             range,
             tally: FileTally::default(),
-            bound: None,
-            matcher: Matcher::new(plan, family),
+            habits: Habits::default(),
+            matcher: Matcher::new(plan),
             here: Here::default(),
-            pages: looks_pages_up.then(StrangePages::default),
+            looks_pages_up,
             channel: None,
             found,
             meter,
@@ -107,11 +94,10 @@ impl<'p, F: FnMut(&Hit<'_>), M: Meter> Hunter<'p, F, M> {
         (self.tally, self.meter)
     }
 
-    fn hunt(&mut self, row: &Row<'_>, bound: &Bound<'_>) {
+    fn hunt(&mut self, row: &Row<'_>, Habit { bound, cells }: &mut Habit<'_>) {
         let columns = &bound.columns;
         self.here.locate(row, columns, &self.facts.on_server);
-        let client = columns.client(row);
-        self.here.recognise(client, self.plan);
+        let said = cells.read(row, columns, self.plan);
         let Some(source) = self.here.source() else { return };
         let server = self.tally.server(self.here.server());
         server.named_by_exchange += u64::from(self.here.server().is_some());
@@ -123,7 +109,7 @@ impl<'p, F: FnMut(&Hit<'_>), M: Meter> Hunter<'p, F, M> {
             server: self.here.server(),
             source,
             origin,
-            client,
+            client: said.client(),
             account: columns.cell(row, columns.account),
             subject: None,
             record: Record::Row(row),
@@ -136,11 +122,11 @@ impl<'p, F: FnMut(&Hit<'_>), M: Meter> Hunter<'p, F, M> {
             hit.note(self.plan, server, &|field| bound.value(field, row));
             found(&hit);
         });
-        self.here.known_client(row.time, &mut |rule| found(&Hit { rule, ..hit }));
+        said.known_client(row.time, &mut |rule| found(&Hit { rule, ..hit }));
         // A name of a campaign that is not there is asked for by every scanner.
-        if let Some(StrangePages { own, scratch }) = &mut self.pages
+        if self.looks_pages_up
             && let (Some(200), Some(time)) = (columns.status(row), row.time)
-            && let Some((_, page)) = strange_page(row, columns, source, scratch, own)
+            && let Some((_, page)) = said.strange_page(self.here.teller(), row, columns)
         {
             let known = indicators_of_page(self.plan, &String::from_utf8_lossy(page), (time, time));
             known.into_iter().for_each(|rule| found(&Hit { rule, subject: Some(page), ..hit }));
@@ -149,21 +135,17 @@ impl<'p, F: FnMut(&Hit<'_>), M: Meter> Hunter<'p, F, M> {
 }
 
 impl<F: FnMut(&Hit<'_>), M: Meter> Sink for Hunter<'_, F, M> {
-    fn block(&mut self, bytes: &[u8]) {
-        self.matcher.block(bytes);
-    }
-
     fn row(&mut self, row: &Row<'_>) {
-        if Bound::renew(&mut self.bound, self.plan, row.schema) {
+        let (mut habit, is_other) = self.habits.take(self.plan, row.schema);
+        if is_other {
             self.here = Here::default();
         }
-        let Some(bound) = self.bound.take() else { return };
-        self.matcher.move_to(row, &bound);
         if self.range.contains(row.time) {
             self.tally.event(row.time);
-            self.hunt(row, &bound);
+            self.matcher.move_to(row, &mut habit.bound);
+            self.hunt(row, &mut habit);
         }
-        self.bound = Some(bound);
+        self.habits.put(habit);
     }
 
     fn wants_data(&mut self, head: &EventHead<'_>) -> bool {
@@ -279,7 +261,7 @@ mod tests {
     use model::{Cell, Schema};
 
     use super::{Family, FileFacts, FileFields, Hit, Hunter, Record, Row, Sink, TimeRange, Utc};
-    use crate::observe::Observer;
+    use crate::observe::{Habits, Observer};
     use crate::pack::PackFiles;
     use crate::plan::{Plan, Unmeasured};
 
@@ -339,7 +321,7 @@ mod tests {
         let (plan, facts) = (plan(), FileFacts::default());
         let mut found = Vec::new();
         let note = |hit: &Hit<'_>| found.push((hit.origin.record, plan.rules()[hit.rule.at()].id.clone()));
-        let mut hunter = Hunter::new(&plan, &facts, range, Some(Family::Iis), note, Unmeasured);
+        let mut hunter = Hunter::new(&plan, &facts, range, note, Unmeasured);
         feed(&mut hunter, LINES, 1_000);
         drop(hunter.finish());
         found
@@ -362,10 +344,10 @@ mod tests {
     #[test]
     fn an_observer_sees_the_same_rules_on_the_same_rows() {
         let (plan, facts) = (plan(), FileFacts::default());
-        let mut observer = Observer::new(&plan, &facts, TimeRange::default(), Some(Family::Iis));
+        let mut observer = Observer::new(&plan, &facts, TimeRange::default(), Habits::default());
         feed(&mut observer, LINES, 1_000);
         let mut tally = crate::observe::Tally::default();
-        tally.add("h", None, observer.finish());
+        tally.add("h", None, observer.finish().0);
         let (servers, _) = tally.into_servers(None);
         let sightings = servers.values().flat_map(|server| &server.sightings);
         let mut seen: Vec<(u64, String)> = sightings

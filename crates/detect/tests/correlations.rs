@@ -275,7 +275,7 @@ fn chains_of_correlations() {
 /// cut of the file does not matter.
 #[test]
 fn every_hit_of_a_log_counts() {
-    use detect::observe::{FileFacts, Merge, Observer, Tally, TimeRange, conclude};
+    use detect::observe::{FileFacts, Habits, Merge, Observer, Tally, TimeRange, conclude};
     use formats::block::Block;
     use formats::delimited::{Header, read};
     use model::observation::Observations;
@@ -299,10 +299,9 @@ fn every_hit_of_a_log_counts() {
         let facts = FileFacts { on_server, ..FileFacts::default() };
         let mut tallies = cuts.iter().map(|rows| {
             let log = format!("{header}{}", rows.concat());
-            let family = Some(Family::Iis);
-            let mut observer = Observer::new(&compiled.plan, &facts, TimeRange::default(), family);
+            let mut observer = Observer::new(&compiled.plan, &facts, TimeRange::default(), Habits::default());
             read(&Block::whole(log.as_bytes()), &mut Header::default(), &mut observer);
-            observer.finish()
+            observer.finish().0
         });
         let mut file = tallies.next().unwrap();
         tallies.for_each(|next| file.merge(next));

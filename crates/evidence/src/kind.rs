@@ -298,7 +298,7 @@ fn is_directory_export(text: &[u8]) -> bool {
 }
 
 fn contains(text: &[u8], wanted: &[u8]) -> bool {
-    text.windows(wanted.len()).any(|window| window == wanted)
+    memchr::memmem::find(text, wanted).is_some()
 }
 
 #[cfg(test)]

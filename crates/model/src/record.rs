@@ -80,15 +80,17 @@ impl<'a> Row<'a> {
             .unwrap_or_default()
     }
 
+    /// Whether quotes inside a cell are doubled.
+    #[must_use]
+    pub fn is_doubled(&self, column: usize) -> bool {
+        self.cells.get(column).is_some_and(|cell| cell.doubled)
+    }
+
     /// The bytes of a cell as the writer meant them.
     #[must_use]
     pub fn text(&self, column: usize) -> Cow<'a, [u8]> {
         let raw = self.raw(column);
-        if self.cells.get(column).is_some_and(|cell| cell.doubled) {
-            Cow::Owned(undouble(raw))
-        } else {
-            Cow::Borrowed(raw)
-        }
+        if self.is_doubled(column) { Cow::Owned(undouble(raw)) } else { Cow::Borrowed(raw) }
     }
 }
 

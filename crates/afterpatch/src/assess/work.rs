@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use detect::observe::{FileContent, FileFacts, FileTally, Join, Observer, TimeRange, observe_file};
+use detect::observe::{FileContent, FileFacts, FileTally, Habits, Join, Observer, TimeRange, observe_file};
 use detect::plan::Plan;
 use evidence::{Input, Inventory, Opened, Rereading, Unit};
 use formats::block::{Block, Lines};
@@ -130,7 +131,7 @@ impl Reader<'_> {
     pub fn perform(&self, job: &Job, files: &[u32], tell: &(dyn Fn(Note) + Sync)) {
         match job {
             Job::Observe => {
-                let observing = Observing { plan: self.plan, range: self.range, tell };
+                let observing = Observing { plan: self.plan, range: self.range, tell, habits: Mutex::default() };
                 // What is handed back has been told of one by one.
                 drop(reading::read_all(self.inventory, files, &observing, self.threads));
             }
@@ -238,6 +239,8 @@ struct Observing<'a> {
     plan: &'a Plan,
     range: TimeRange,
     tell: &'a (dyn Fn(Note) + Sync),
+    /// Those that no observer has at the moment: as many as there are threads, at most.
+    habits: Mutex<Vec<Habits<'a>>>,
 }
 
 impl Pass for Observing<'_> {
@@ -256,10 +259,11 @@ impl Pass for Observing<'_> {
     }
 
     fn block(&self, parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, _: u64) -> (FileTally, Lines) {
-        let family = parser.clone().advance(block.bytes);
-        let mut observer = Observer::new(self.plan, facts, self.range, family);
+        let habits = self.habits.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut observer = Observer::new(self.plan, facts, self.range, habits);
         let lines = parser.read(block, &mut observer);
-        let told = observer.finish();
+        let (told, habits) = observer.finish();
+        self.habits.lock().unwrap_or_else(PoisonError::into_inner).push(habits);
         self.got_on(facts.file, 0);
         (told, lines)
     }

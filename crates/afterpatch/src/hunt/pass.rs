@@ -138,11 +138,10 @@ impl Pass for Hunting<'_> {
     fn block(&self, parser: &mut Parser, block: &Block<'_>, facts: &FileFacts, number: u64) -> (Told, Lines) {
         let mut piece = self.outlet.piece(facts.file, number);
         let mut hits = Hits::default();
-        let family = parser.clone().advance(block.bytes);
         let found = |hit: &Hit<'_>| {
             self.take_hit(hit, facts, &mut hits, &mut piece.bytes);
         };
-        let mut hunter = Hunter::new(self.plan(), facts, self.reader.range, family, found, self.costs.clone());
+        let mut hunter = Hunter::new(self.plan(), facts, self.reader.range, found, self.costs.clone());
         let lines = parser.read(block, &mut hunter);
         let (file, costs) = hunter.finish();
         self.got_on(facts.file, 0);

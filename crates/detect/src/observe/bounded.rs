@@ -3,8 +3,11 @@
 //! It keeps the entries with the smallest keys and adds all others up in one. Since a key once passed over can never
 //! come back among the smallest, the pieces of a file can be tallied apart and merged in any order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Something that adds up regardless of order.
@@ -17,111 +20,124 @@ pub trait Merge {
 #[derive(Clone, Debug)]
 pub struct Bounded<V> {
     limit: usize,
-    /// Where the value of a key stands in `values`. Each stands there once.
-    places: BTreeMap<Box<[u8]>, usize>,
-    values: Vec<V>,
+    entries: Entries<V>,
+    /// The keys, largest first, from when there is no room for more: until then nobody asks which is the largest.
+    largest_first: BinaryHeap<Box<[u8]>>,
     /// What the keys that were passed over add up to.
     rest: Option<V>,
 }
+
+/// Found by hash, walked in the order in which they were put in.
+type Entries<V> = IndexMap<Box<[u8]>, V, RandomState>;
 
 impl<V: Merge + Default> Bounded<V> {
     /// Keeps so many entries.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit, places: BTreeMap::new(), values: Vec::new(), rest: None }
+        Self { limit, entries: Entries::default(), largest_first: BinaryHeap::new(), rest: None }
     }
 
     /// The place to count a key in: its own, or the common one.
     pub fn slot(&mut self, key: &[u8]) -> &mut V {
         // Nearly every key is known: one look-up, and nothing is copied.
-        let place = match self.places.get(key) {
-            Some(place) => *place,
+        let place = match self.entries.get_index_of(key) {
+            Some(place) => place,
             None if self.has_room_for(key) => self.insert(key.into(), V::default()),
             None => return self.rest.get_or_insert_default(),
         };
-        &mut self.values[place]
+        &mut self.entries[place]
     }
 
-    fn has_room_for(&self, key: &[u8]) -> bool {
-        self.places.len() < self.limit || self.places.last_key_value().is_some_and(|(largest, _)| key < &**largest)
+    fn has_room_for(&mut self, key: &[u8]) -> bool {
+        if self.entries.len() < self.limit {
+            return true;
+        }
+        if self.largest_first.is_empty() {
+            self.largest_first = self.entries.keys().cloned().collect();
+        }
+        self.largest_first.peek().is_some_and(|largest| key < &**largest)
     }
 
     /// Takes in a new key for which there is room, if need be in place of the largest.
     fn insert(&mut self, key: Box<[u8]>, value: V) -> usize {
-        let largest = if self.places.len() < self.limit { None } else { self.places.pop_last() };
-        let place = match largest {
-            None => {
-                self.values.push(value);
-                self.values.len() - 1
-            }
-            Some((_, place)) => {
-                let passed_over = std::mem::replace(&mut self.values[place], value);
-                self.add_to_rest(passed_over);
-                place
-            }
-        };
-        self.places.insert(key, place);
-        place
+        if self.entries.len() >= self.limit {
+            let largest = self.largest_first.pop();
+            let passed_over = largest.and_then(|largest| self.entries.swap_remove(&largest));
+            self.pass_over(passed_over);
+            self.largest_first.push(key.clone());
+        }
+        self.entries.insert_full(key, value).0
     }
 
     /// Adds what another map passed over.
     pub fn pass_over(&mut self, rest: Option<V>) {
-        rest.into_iter().for_each(|rest| self.add_to_rest(rest));
-    }
-
-    fn add_to_rest(&mut self, value: V) {
-        match &mut self.rest {
-            Some(rest) => rest.merge(value),
-            none => *none = Some(value),
+        match (&mut self.rest, rest) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            (None, rest) => self.rest = rest,
+            (Some(_), None) => {}
         }
     }
 
     /// The entries by key, and what was passed over.
     #[must_use]
     pub fn into_parts(self) -> (BTreeMap<Box<[u8]>, V>, Option<V>) {
-        let mut values = self.values;
-        let entries = self.places.into_iter().map(|(key, place)| (key, std::mem::take(&mut values[place]))).collect();
-        (entries, self.rest)
+        (self.entries.into_iter().collect(), self.rest)
     }
 
     /// All values, that of what was passed over too.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.values.iter_mut().chain(self.rest.as_mut())
+        self.entries.values_mut().chain(self.rest.as_mut())
     }
 }
 
 impl<V: Merge + Default> Merge for Bounded<V> {
     fn merge(&mut self, other: Self) {
-        let (entries, rest) = other.into_parts();
-        for (key, value) in entries {
-            if let Some(place) = self.places.get(&key) {
-                self.values[*place].merge(value);
+        if self.entries.is_empty() && self.rest.is_none() && self.limit == other.limit {
+            *self = other;
+            return;
+        }
+        for (key, value) in other.entries {
+            if let Some(mine) = self.entries.get_mut(&key) {
+                mine.merge(value);
             } else if self.has_room_for(&key) {
                 self.insert(key, value);
             } else {
-                self.add_to_rest(value);
+                self.pass_over(Some(value));
             }
         }
-        self.pass_over(rest);
+        self.pass_over(other.rest);
     }
 }
 
-/// As it travels between processes: the entries by key, so that no number of a place has to be believed.
-type Parts<V> = (usize, BTreeMap<Box<[u8]>, V>, Option<V>);
+/// As it travels between processes.
+type Parts<V> = (usize, Vec<(Box<[u8]>, V)>, Option<V>);
 
 impl<V: Serialize> Serialize for Bounded<V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entries: BTreeMap<&[u8], &V> =
-            self.places.iter().map(|(key, place)| (&**key, &self.values[*place])).collect();
-        (self.limit, entries, &self.rest).serialize(serializer)
+        (self.limit, AsPairs(&self.entries), &self.rest).serialize(serializer)
+    }
+}
+
+/// Entries as a list of pairs.
+struct AsPairs<'a, V>(&'a Entries<V>);
+
+impl<V: Serialize> Serialize for AsPairs<'_, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter())
     }
 }
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Bounded<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (limit, entries, rest) = Parts::deserialize(deserializer)?;
-        let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
-        Ok(Self { limit, places: keys.into_iter().zip(0..).collect(), values, rest })
+        // A key that comes twice counts once.
+        let mut known = Entries::with_capacity_and_hasher(entries.len(), RandomState::default());
+        for (key, value) in entries {
+            if let Entry::Vacant(place) = known.entry(key) {
+                place.insert(value);
+            }
+        }
+        Ok(Self { limit, entries: known, largest_first: BinaryHeap::new(), rest })
     }
 }
 

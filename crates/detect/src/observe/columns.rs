@@ -88,10 +88,8 @@ impl Columns {
     /// The client address: in a header that proxies fill, the last address that is public (nearer ones are proxies of
     /// our own, farther ones the client may have made up); else the peer. Without port and IPv6 zone.
     pub fn client<'r>(&self, row: &Row<'r>) -> Option<&'r [u8]> {
-        let forwarded = self.forwarded.map(|at| row.raw(at)).and_then(forwarded_client);
-        let own = || self.client.map(|at| row.raw(at)).map(first_of_list);
-        let cell = forwarded.or_else(own)?;
-        Some(without_port(cell)).filter(|client| !is_empty(client))
+        let forwarded = self.forwarded.and_then(|at| forwarded_address(row.raw(at)));
+        forwarded.or_else(|| self.client.map(|at| own_address(row.raw(at)))).filter(|client| !is_empty(client))
     }
 
     pub fn cell<'r>(&self, row: &Row<'r>, column: Option<usize>) -> Option<&'r [u8]> {
@@ -99,11 +97,15 @@ impl Columns {
     }
 
     pub fn number(&self, row: &Row<'_>, column: Option<usize>) -> Option<u64> {
-        std::str::from_utf8(self.cell(row, column)?).ok()?.parse().ok()
+        number(self.cell(row, column)?)
     }
 
     pub fn status(&self, row: &Row<'_>) -> Option<u16> {
         self.number(row, self.status).and_then(|status| u16::try_from(status).ok())
+    }
+
+    pub fn is_post(&self, row: &Row<'_>) -> bool {
+        self.method.map(|at| row.raw(at)).unwrap_or_default().eq_ignore_ascii_case(b"POST")
     }
 
     /// `RequestId` of Exchange logs; in IIS the `cafeReqId` (older: `RequestId`) that Exchange appends to the query.
@@ -121,7 +123,7 @@ impl Columns {
     }
 
     pub fn build(&self, row: &Row<'_>) -> Option<Build> {
-        let number = |column: usize| std::str::from_utf8(row.raw(column)).ok()?.parse::<u16>().ok();
+        let number = |column: usize| number(row.raw(column)).and_then(|number| u16::try_from(number).ok());
         let [major, minor, build, revision] = self.build?;
         let build = Build::new(number(major)?, number(minor)?, number(build)?, number(revision)?);
         (build.major >= 8 && build.build > 0).then_some(build)
@@ -144,6 +146,26 @@ impl Columns {
     pub fn source(&self) -> Source {
         Source::whole(self.family)
     }
+}
+
+/// A whole number, as the standard library reads it: a plus sign may stand before it.
+fn number(cell: &[u8]) -> Option<u64> {
+    /// So many digits fit in any case.
+    const DIGITS_MAX: usize = 19;
+    if cell.is_empty() || cell.len() > DIGITS_MAX || !cell.iter().all(u8::is_ascii_digit) {
+        return std::str::from_utf8(cell).ok()?.parse().ok();
+    }
+    Some(cell.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+}
+
+/// The client that a header of proxies names.
+pub fn forwarded_address(cell: &[u8]) -> Option<&[u8]> {
+    forwarded_client(cell).map(without_port)
+}
+
+/// The client that the log itself names.
+pub fn own_address(cell: &[u8]) -> &[u8] {
+    without_port(first_of_list(cell))
 }
 
 /// Exchange writes the client and the proxies behind it into one cell: `203.0.113.7,10.1.0.21`.
@@ -207,6 +229,15 @@ fn without_port(address: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::{forwarded_client, without_port};
+
+    #[test]
+    fn numbers_are_read_as_the_standard_library_does() {
+        for text in
+            ["0", "200", "+200", "-1", "", "-", "00404", "18446744073709551615", "18446744073709551616", "1x", " 1"]
+        {
+            assert_eq!(super::number(text.as_bytes()), text.parse().ok(), "{text}");
+        }
+    }
 
     #[test]
     fn behind_proxies_the_last_public_address_is_the_client() {

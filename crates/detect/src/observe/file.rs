@@ -1,6 +1,7 @@
 //! What one file told: per server, and for the manifest.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use model::file::RejectCount;
 use model::{Reject, RejectReason, Utc};
@@ -44,6 +45,20 @@ impl FileTally {
             self.servers.insert(name.to_owned(), ServerTally::default());
         }
         self.servers.get_mut(name).expect("it was there, or was put there")
+    }
+
+    /// Takes out the tally of a server named in a record, with the name to put it back by.
+    pub fn take_server(&mut self, name: &str) -> (String, ServerTally) {
+        let name = if self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(name) { "" } else { name };
+        self.servers.remove_entry(name).unwrap_or_else(|| (name.to_owned(), ServerTally::default()))
+    }
+
+    /// Puts it back.
+    pub fn put_server(&mut self, name: String, server: ServerTally) {
+        match self.servers.entry(name) {
+            Entry::Vacant(place) => _ = place.insert(server),
+            Entry::Occupied(mut known) => known.get_mut().merge(server),
+        }
     }
 
     /// Counts a line or record that could not be read.

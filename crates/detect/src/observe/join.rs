@@ -11,14 +11,51 @@ use super::columns::Columns;
 use super::file::FileTally;
 use super::observer::{FileFacts, Here};
 use super::sightings::Hit;
+use crate::plan::scanner::Scanner;
 
 /// The fastest automaton takes 5 KiB an id. With more ids than this the size of the slower one is chosen for it.
 const FASTEST_IDS_MAX: usize = 4_000;
 
-/// The ids to look for, in one automaton.
+/// With ids of at least so many bytes the search looks at every fourth position only ([`Scanner`]).
+const LONG_ID_BYTES: usize = 8;
+
+/// The ids to look for, at once.
 pub struct Join {
-    ids: AhoCorasick,
+    ids: Ids,
     rule: usize,
+}
+
+enum Ids {
+    /// As Exchange writes them, and not too many.
+    Long(Box<Scanner>),
+    Any(AhoCorasick),
+}
+
+impl Ids {
+    fn new(ids: &[&String]) -> Option<Self> {
+        if ids.len() <= FASTEST_IDS_MAX && ids.iter().all(|id| id.len() >= LONG_ID_BYTES) {
+            let ids = ids.iter().map(|id| id.as_bytes().into()).collect();
+            return Some(Self::Long(Box::new(Scanner::new(ids))));
+        }
+        let built = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            // It would look for single rare bytes first, and ids are of hex digits, which stand everywhere.
+            .prefilter(false)
+            .kind((ids.len() <= FASTEST_IDS_MAX).then_some(AhoCorasickKind::DFA))
+            .build(ids)
+            .ok()?;
+        Some(Self::Any(built))
+    }
+
+    /// Where ids end in these bytes, ascending.
+    fn ends_in(&self, bytes: &[u8], ends: &mut Vec<usize>) {
+        ends.clear();
+        match self {
+            Self::Long(scanner) => scanner.scan(bytes, &mut |end, _| ends.push(end)),
+            Self::Any(ids) => ends.extend(ids.find_iter(bytes).map(|id| id.end())),
+        }
+        ends.sort_unstable();
+    }
 }
 
 impl Join {
@@ -31,20 +68,20 @@ impl Join {
         if ids.is_empty() {
             return None;
         }
-        let built = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            // It would look for single rare bytes first, and ids are of hex digits, which stand everywhere.
-            .prefilter(false)
-            .kind((ids.len() <= FASTEST_IDS_MAX).then_some(AhoCorasickKind::DFA))
-            .build(&ids)
-            .ok()?;
-        Some(Self { ids: built, rule })
+        Some(Self { ids: Ids::new(&ids)?, rule })
     }
 
     /// Does this stretch hold any of the ids?
     #[must_use]
     pub fn is_in(&self, block: &[u8]) -> bool {
-        self.ids.is_match(block)
+        match &self.ids {
+            Ids::Any(ids) => ids.is_match(block),
+            Ids::Long(scanner) => {
+                let mut is_in = false;
+                scanner.scan(block, &mut |_, _| is_in = true);
+                is_in
+            }
+        }
     }
 
     /// What a reader of the report learns of such a hit.
@@ -79,7 +116,7 @@ pub struct JoinObserver<'j> {
     tally: FileTally,
     columns: Option<(std::sync::Arc<Schema>, Columns)>,
     here: Here,
-    /// Where ids begin in the block, ascending.
+    /// Where ids end in the block, ascending.
     found: Vec<usize>,
     next: usize,
 }
@@ -100,17 +137,16 @@ impl<'j> JoinObserver<'j> {
 
     /// Rows come in the order of the block.
     fn holds_id(&mut self, row: &Row<'_>) -> bool {
-        while self.found.get(self.next).is_some_and(|start| *start < row.in_block) {
+        while self.found.get(self.next).is_some_and(|end| *end <= row.in_block) {
             self.next += 1;
         }
-        self.found.get(self.next).is_some_and(|start| *start < row.in_block + row.line.len())
+        self.found.get(self.next).is_some_and(|end| *end <= row.in_block + row.line.len())
     }
 }
 
 impl Sink for JoinObserver<'_> {
     fn block(&mut self, bytes: &[u8]) {
-        self.found.clear();
-        self.found.extend(self.join.ids.find_iter(bytes).map(|id| id.start()));
+        self.join.ids.ends_in(bytes, &mut self.found);
         self.next = 0;
     }
 

@@ -75,25 +75,29 @@ pub fn is_logon_form(stem: &[u8]) -> bool {
     stem.len() >= form.len() && stem.get(stem.len() - form.len()..).is_some_and(|end| end.eq_ignore_ascii_case(form))
 }
 
+/// What a row of an IIS log says of its request.
+pub struct Answer {
+    pub status: Option<u16>,
+    /// It asks for the logon form ([`is_logon_form`]).
+    pub is_form: bool,
+}
+
 /// Counts a row of an IIS log that tells of a refused logon.
 pub fn record_row(
     tally: &mut Bounded<RefusedTally>,
     row: &Row<'_>,
     columns: &Columns,
+    answer: Answer,
     (client, account): (&[u8], Option<&[u8]>),
     (time, origin): (Utc, Origin),
 ) {
-    let status = columns.status(row);
-    if status == Some(401) {
+    if answer.status == Some(401) {
         let reason = columns.cell(row, columns.win32_status);
         if reason.is_some_and(|reason| REFUSALS.contains(&reason)) {
             tally.slot(client).add(false, account, time, origin);
         }
-    } else if columns.cell(row, columns.stem).is_some_and(is_logon_form) {
-        let is_post = columns.cell(row, columns.method).is_some_and(|method| method.eq_ignore_ascii_case(b"POST"));
-        if is_post {
-            tally.slot(client).add(true, account, time, origin);
-        }
+    } else if answer.is_form && columns.is_post(row) {
+        tally.slot(client).add(true, account, time, origin);
     }
 }
 

@@ -37,7 +37,7 @@ use crate::yara::{self, Yara, YaraAccount, YaraFile, YaraHit, YaraSet};
 
 pub use self::files::FileFields;
 pub use self::indicators::Indicators;
-pub use self::rows::{Binding, RowPlan};
+pub use self::rows::{Binding, CellSearch, RowPlan};
 pub use self::sets::{Outcome, RuleAccount};
 pub use crate::sigma::RuleIndex;
 

@@ -1,13 +1,14 @@
 //! Rules over the rows of delimited logs.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Family, Row, Schema};
 
 use super::filter::{Filter, RuleSet};
 use super::{Rule, members};
-use crate::sigma::{Detection, FieldId, FieldNames, Fields, RuleIndex, Writing};
+use crate::sigma::{Detection, FieldId, FieldNames, Fields, LITERAL_BYTES_MIN, Literal, RuleIndex, Writing};
 
 /// Other names of IIS columns, as rules write them.
 const IIS_NAMES: [(&str, &str); 7] = [
@@ -39,8 +40,22 @@ pub struct RowPlan {
     /// Fields that the rules of this family use.
     used: Vec<FieldId>,
     filter: Filter,
+    /// The rules that require literals, with those of each.
+    literals: Vec<(RuleIndex, Vec<Literal>)>,
     of: Vec<RuleIndex>,
 }
+
+/// Which rules a row can concern, by what its cells hold: a literal that a rule requires in a field stands in the
+/// column of that field and nowhere else. Columns of which no rule requires anything are not looked at.
+#[derive(Clone, Debug)]
+pub struct CellSearch {
+    columns: Vec<(usize, Filter)>,
+    /// Literals of keywords, which may stand anywhere in the line.
+    line: Option<Filter>,
+}
+
+/// A rule, and literals of which it requires one, where they are known.
+type Required = (RuleIndex, Option<Vec<Literal>>);
 
 /// Where the fields of a plan stand in rows of one schema.
 #[derive(Clone, Debug)]
@@ -75,8 +90,10 @@ impl RowPlan {
             let of = |detection: &Detection| detection.literals_split_at(Writing::Lines, &|_| true, &split);
             (*rule, detection(rule).and_then(of))
         };
-        let filter = Filter::new(of.iter().map(literals));
-        Self { family, names: names.clone(), rules: rules.clone(), used, filter, of: of.to_vec() }
+        let literals: Vec<_> = of.iter().map(literals).collect();
+        let filter = Filter::new(literals.iter().cloned());
+        let literals = literals.into_iter().filter_map(|(rule, literals)| Some((rule, literals?))).collect();
+        Self { family, names: names.clone(), rules: rules.clone(), used, filter, literals, of: of.to_vec() }
     }
 
     /// The rules that look at this family.
@@ -118,6 +135,27 @@ impl RowPlan {
             }
             _ => Place::Absent,
         }
+    }
+
+    /// Prepares the search of rows by their cells; once per schema.
+    #[must_use]
+    pub fn cell_search(&self, binding: &Binding) -> CellSearch {
+        let mut by_column: BTreeMap<Option<usize>, Vec<Required>> = BTreeMap::new();
+        for (rule, literal) in self.literals.iter().flat_map(|(rule, all)| all.iter().map(|one| (*rule, one))) {
+            let mut add = |column| by_column.entry(column).or_default().push((rule, Some(vec![literal.clone()])));
+            match literal.field.map(|field| binding.places.get(field.at()).unwrap_or(&Place::Absent)) {
+                None => add(None),
+                Some(Place::Absent) => {}
+                Some(Place::Column(column) | Place::Member(column, _) | Place::Blanks(column)) => add(Some(*column)),
+                Some(Place::Joined(first, second)) => {
+                    add(Some(*first));
+                    second.iter().for_each(|second| add(Some(*second)));
+                }
+            }
+        }
+        let line = by_column.remove(&None).map(Filter::new);
+        let columns = by_column.into_iter().filter_map(|(column, all)| Some((column?, Filter::new(all)))).collect();
+        CellSearch { columns, line }
     }
 
     /// Searches a block of whole lines for the literals that rules require. `hits` is replaced by the offset of the
@@ -166,6 +204,15 @@ impl RowPlan {
         detection.is_some_and(|detection| detection.matches(&RowFields { binding, row }))
     }
 
+    /// Whether any row with what stands in this column of this row may fit a rule: `false` holds for all rows with the
+    /// same bytes there.
+    #[must_use]
+    pub fn may_match(&self, rule: RuleIndex, binding: &Binding, row: &Row<'_>, column: usize) -> bool {
+        let known = |field: FieldId| binding.stands_in(field, column);
+        let detection = self.rules.get(rule.at()).and_then(|rule| rule.detection.as_ref());
+        detection.is_some_and(|detection| detection.may_match(&RowFields { binding, row }, &known))
+    }
+
     /// The value of a field; `None` where rows of this schema do not have it.
     #[must_use]
     pub fn value<'a>(&self, field: FieldId, binding: &Binding, row: &Row<'a>) -> Option<Cow<'a, [u8]>> {
@@ -173,7 +220,37 @@ impl RowPlan {
     }
 }
 
+impl CellSearch {
+    /// The columns that hold anything that rules require, ascending.
+    #[must_use]
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.columns.iter().map(|(column, _)| *column)
+    }
+
+    /// Reports the rules of which a literal stands in a cell, some more than once. `number` counts
+    /// [`CellSearch::columns`].
+    pub fn search_cell(&self, number: usize, cell: &[u8], found: &mut impl FnMut(RuleIndex)) {
+        if let Some((_, filter)) = self.columns.get(number).filter(|_| cell.len() >= LITERAL_BYTES_MIN) {
+            filter.scan(cell, &mut |_, rule| found(rule));
+        }
+    }
+
+    /// Reports the rules of which a keyword's literal stands in a line, some more than once.
+    pub fn search_line(&self, line: &[u8], found: &mut impl FnMut(RuleIndex)) {
+        self.line.iter().for_each(|filter| filter.scan(line, &mut |_, rule| found(rule)));
+    }
+}
+
 impl Binding {
+    /// Whether a column decides what the value of a field is. Of a field that is absent every column does.
+    fn stands_in(&self, field: FieldId, column: usize) -> bool {
+        match self.places.get(field.at()) {
+            None | Some(Place::Absent) => true,
+            Some(Place::Column(at) | Place::Member(at, _) | Place::Blanks(at)) => *at == column,
+            Some(Place::Joined(..)) => false,
+        }
+    }
+
     fn value<'a>(&self, field: FieldId, row: &Row<'a>) -> Option<Cow<'a, [u8]>> {
         match self.places.get(field.at())? {
             Place::Absent => None,

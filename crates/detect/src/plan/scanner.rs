@@ -30,8 +30,7 @@ pub struct Scanner {
     stride: usize,
     bits: u32,
     table: Box<[u64]>,
-    /// Where literals with such a group stand in `places`, by the group's hash.
-    heads: Box<[u32]>,
+    /// By hash. What passes the table is looked up here: seldom, so that no second table is worth its memory.
     places: Vec<Place>,
 }
 
@@ -45,7 +44,6 @@ struct Place {
 
 /// Bits of a word of the table, as a power of two.
 const WORD_BITS: u32 = 6;
-const NO_PLACE: u32 = u32::MAX;
 
 impl Scanner {
     /// Prepares literals of at least [`crate::sigma::LITERAL_BYTES_MIN`] bytes; they are numbered as they stand.
@@ -61,14 +59,8 @@ impl Scanner {
         let stride = (shortest - GROUP_BYTES + 1).min(STRIDE_MAX);
         let wanted = literals.len() * stride * BITS_PER_PLACE;
         let bits = TABLE_BITS.into_iter().find(|bits| 1 << bits >= wanted).unwrap_or(TABLE_BITS[2]);
-        let mut scanner = Self {
-            stride,
-            bits,
-            table: vec![0; 1 << (bits - WORD_BITS)].into(),
-            heads: vec![NO_PLACE; 1 << bits].into(),
-            places: Vec::new(),
-            literals,
-        };
+        let mut scanner =
+            Self { stride, bits, table: vec![0; 1 << (bits - WORD_BITS)].into(), places: Vec::new(), literals };
         scanner.fill();
         scanner
     }
@@ -140,7 +132,7 @@ impl Scanner {
 
     #[cold]
     fn compare(&self, bytes: &[u8], at: usize, hash: u32, found: &mut impl FnMut(usize, usize)) {
-        let head = self.heads.get(hash as usize).copied().unwrap_or(NO_PLACE) as usize;
+        let head = self.places.partition_point(|place| place.hash < hash);
         for place in self.places.get(head..).unwrap_or_default().iter().take_while(|place| place.hash == hash) {
             let literal = &self.literals[place.literal as usize];
             let Some(start) = at.checked_sub(place.offset as usize) else {
@@ -165,9 +157,6 @@ impl Scanner {
             }
         }
         self.places.sort_unstable_by_key(|place| (place.hash, place.literal, place.offset));
-        for (at, place) in self.places.iter().enumerate().rev() {
-            self.heads[place.hash as usize] = at as u32;
-        }
     }
 }
 

@@ -149,6 +149,13 @@ impl Detection {
         self.holds(&self.condition, fields)
     }
 
+    /// Whether a record may fit the rule of which no more is known than the fields that are `known`. What other fields
+    /// say is left open; `false` is said only where it makes no difference.
+    #[must_use]
+    pub fn may_match<F: Fields + ?Sized>(&self, fields: &F, known: &dyn Fn(FieldId) -> bool) -> bool {
+        self.holds_as_far_as_known(&self.condition, fields, known) != Some(false)
+    }
+
     /// The fields that the rule looks at.
     #[must_use]
     pub fn fields(&self) -> Vec<FieldId> {
@@ -190,6 +197,37 @@ impl Detection {
             }
             Node::Item(item) => item.matches(fields),
             Node::Named(at) => self.named.get(*at).is_some_and(|part| self.holds(part, fields)),
+        }
+    }
+
+    /// `None`: it depends on fields that are not known.
+    fn holds_as_far_as_known<F: Fields + ?Sized>(
+        &self,
+        node: &Node,
+        fields: &F,
+        known: &dyn Fn(FieldId) -> bool,
+    ) -> Option<bool> {
+        let of = |part: &Node| self.holds_as_far_as_known(part, fields, known);
+        match node {
+            Node::All(parts) => {
+                let open = parts.iter().map(of).try_fold(false, |open, part| match part {
+                    Some(false) => Err(()),
+                    part => Ok(open || part.is_none()),
+                });
+                open.map_or(Some(false), |open| (!open).then_some(true))
+            }
+            Node::Any(parts) => {
+                let open = parts.iter().map(of).try_fold(false, |open, part| match part {
+                    Some(true) => Err(()),
+                    part => Ok(open || part.is_none()),
+                });
+                open.map_or(Some(true), |open| (!open).then_some(false))
+            }
+            // So seldom that nothing is gained.
+            Node::AtLeast(..) => None,
+            Node::Not(part) => of(part).map(|holds| !holds),
+            Node::Item(item) => item.looks_only_at(known).then(|| item.matches(fields)),
+            Node::Named(at) => self.named.get(*at).and_then(of),
         }
     }
 

@@ -119,6 +119,13 @@ impl Item {
         holds != self.negated
     }
 
+    /// Whether nothing but fields of this kind decides it. Keywords look at everything.
+    pub(super) fn looks_only_at(&self, known: &dyn Fn(FieldId) -> bool) -> bool {
+        let mut fields = Vec::new();
+        self.tests.iter().for_each(|test| test.references(&mut fields));
+        self.field.is_some_and(known) && fields.into_iter().all(known)
+    }
+
     /// The item in one spelling, whatever the order of its values.
     pub(super) fn spell(&self) -> String {
         let mut tests: Vec<String> = self.tests.iter().map(|test| format!("{test:?}")).collect();

@@ -248,7 +248,7 @@ impl Header {
 
 /// Can a line that begins so be a header line? The one test for reading and for running ahead, so that a cut never
 /// changes what is read. NUL and the first byte of a BOM are padding that may stand before it.
-fn may_be_header(line: &[u8]) -> bool {
+pub(super) fn may_be_header(line: &[u8]) -> bool {
     matches!(line.first(), Some(b'#' | b'D' | b'd' | b'T' | b't' | b'"' | 0 | 0xEF))
 }
 

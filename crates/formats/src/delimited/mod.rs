@@ -8,7 +8,9 @@
 mod family;
 mod header;
 mod iis_native;
+mod marks;
 mod split;
+mod swift;
 
 use std::sync::Arc;
 
@@ -29,18 +31,26 @@ pub fn read(block: &Block<'_>, header: &mut Header, sink: &mut dyn Sink) -> Line
     let mut reader = Reader { cells: Vec::with_capacity(128), at_end: !block.bytes.ends_with(b"\n") };
     let mut count = Lines::default();
     sink.block(block.bytes);
+    let mut at = 0;
+    // Ordinary records are read at one go, until something else comes.
+    while at < block.bytes.len() {
+        at = swift::read(block, at, header, &mut reader.cells, (&mut count, sink));
+        let mut rest = lines(block.bytes.get(at..).unwrap_or_default());
+        let Some((line, _)) = rest.next() else { break };
+        reader.take(line, Place::of(block, at, &count), block, header, (&mut count, sink));
+        at = rest.next().map_or(block.bytes.len(), |(_, next)| at + next);
+    }
+    count
+}
+
+/// Reads the lines of a block one by one. The slow and plain way to do the same as [`read`].
+#[cfg(test)]
+pub(crate) fn read_plainly(block: &Block<'_>, header: &mut Header, sink: &mut dyn Sink) -> Lines {
+    let mut reader = Reader { cells: Vec::new(), at_end: !block.bytes.ends_with(b"\n") };
+    let mut count = Lines::default();
+    sink.block(block.bytes);
     for (line, in_block) in lines(block.bytes) {
-        let number = block.first_line + count.total();
-        let place = Place { number, offset: block.offset + in_block as u64, in_block };
-        match reader.line(line, place, block.bytes, header, sink) {
-            Ok(LineIs::Event) => count.events += 1,
-            Ok(LineIs::Header) => count.headers += 1,
-            Ok(LineIs::Blank) => count.blanks += 1,
-            Err(reason) => {
-                count.rejected += 1;
-                sink.reject(Reject { record: place.number, offset: place.offset, reason });
-            }
-        }
+        reader.take(line, Place::of(block, in_block, &count), block, header, (&mut count, sink));
     }
     count
 }
@@ -58,6 +68,13 @@ struct Place {
     in_block: usize,
 }
 
+impl Place {
+    /// Of the line that begins at this byte of a block, when the lines before it are counted.
+    fn of(block: &Block<'_>, in_block: usize, count: &Lines) -> Self {
+        Self { number: block.first_line + count.total(), offset: block.offset + in_block as u64, in_block }
+    }
+}
+
 struct Reader {
     cells: Vec<Cell>,
     /// The block ends without a line end, as only the end of a file may.
@@ -65,6 +82,26 @@ struct Reader {
 }
 
 impl Reader {
+    /// Reads a line, whatever it is, and counts it.
+    fn take(
+        &mut self,
+        line: &[u8],
+        place: Place,
+        block: &Block<'_>,
+        header: &mut Header,
+        (count, sink): (&mut Lines, &mut dyn Sink),
+    ) {
+        match self.line(line, place, block.bytes, header, sink) {
+            Ok(LineIs::Event) => count.events += 1,
+            Ok(LineIs::Header) => count.headers += 1,
+            Ok(LineIs::Blank) => count.blanks += 1,
+            Err(reason) => {
+                count.rejected += 1;
+                sink.reject(Reject { record: place.number, offset: place.offset, reason });
+            }
+        }
+    }
+
     fn line(
         &mut self,
         line: &[u8],

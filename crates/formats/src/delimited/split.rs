@@ -86,7 +86,7 @@ fn fitting(found: usize, variants: &[Arc<Schema>]) -> Option<usize> {
 }
 
 /// Lines are no longer than `LINE_BYTES_MAX`, so positions fit.
-fn cell(start: usize, end: usize, doubled: bool) -> Cell {
+pub fn cell(start: usize, end: usize, doubled: bool) -> Cell {
     Cell { start: start as u32, end: end as u32, doubled }
 }
 

@@ -245,3 +245,67 @@ fn a_log_without_a_date_column_has_the_day_of_its_name() {
     read(&Block::whole(log), &mut Header::for_file(r"c:\x\ex130730.log", log), &mut seen);
     assert!(seen.rows[0].contains("2013-07-30T00:10:00Z"));
 }
+
+/// Lines of all kinds, joined without sense: records, headers, and what attackers and crashes make of them.
+fn log_of_pieces(seed: u32, spaces: bool) -> Vec<u8> {
+    const OF_SPACES: [&[u8]; 12] = [
+        b"2021-03-03 00:00:02 /a x=1 192.0.2.1 200\r\n",
+        b"2021-03-03 00:00:02 /a x=1 192.0.2.1 200\n",
+        b"2021-03-03 00:00:02 /a x=1 y=2 192.0.2.1 200\r\n",
+        b"2021-03-03 00:00:02 /a  192.0.2.1 200\n",
+        b"2021-03-03 00:00:02 /a x=1 192.0.2.1 200 \n",
+        b"2021-03-03 00:00 /a x=1 192.0.2.1 200\n",
+        b"#Fields: date time cs-uri-stem cs-uri-query c-ip sc-status\r\n",
+        b"#Fields: date time c-ip sc-status\n",
+        b"2021-03-03 00:00:02 192.0.2.1 200\n",
+        b"#Fields: nothing known\n",
+        b"\xEF\xBB\xBF2021-03-03 00:00:02 /a x=\"1 192.0.2.1 200\n",
+        b"2021-03-03 00:00:02 /a x=1 192.0.2.1 ",
+    ];
+    const OF_COMMAS: [&[u8]; 12] = [
+        b"2021-03-03T04:23:22.370Z,1,/ecp/y.js,200\r\n",
+        b"2021-03-03T04:23:22.370Z,1,/ecp/y.js,200\n",
+        b"2021-03-03T04:23:22.370Z,1,\"/ecp/y,js\",200\n",
+        b"2021-03-03T04:23:22.370Z,\"1,/ecp/y.js,200\n",
+        b"2021-03-03T04:23:22.370Z,,,\r\n",
+        b",1,/ecp/y.js,200\n",
+        b"2021-03-03T04:23:22.370Z,1,/ecp/y.js,200,new,newer\n",
+        b"2021-03-03T04:23:22.370Z,1\n",
+        b"DateTime,RequestId,UrlStem,HttpStatus\r\n",
+        b"#Fields: DateTime,RequestId,,UrlStem,HttpStatus\n",
+        b"#Log-type: HttpProxy Logs\n",
+        b"2021-03-03T04:23:22.370Z,1,,/ecp/y.js,2\"00\n",
+    ];
+    const OF_BOTH: [&[u8]; 6] = [b"\n", b"\r\n", b"\0\0\0", b"\0\0\n", b"\r", b"2021-03-03"];
+    let mut state = seed;
+    let mut any = |length: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as usize % length
+    };
+    let pieces = if spaces { OF_SPACES } else { OF_COMMAS };
+    let mut log = if spaces { pieces[6].to_vec() } else { pieces[8].to_vec() };
+    for _ in 0..40 {
+        // Records in their right form come in runs.
+        let piece = if any(5) == 0 { OF_BOTH[any(6)] } else { pieces[any(12)] };
+        (0..=any(3)).for_each(|_| log.extend_from_slice(piece));
+        if any(12) == 0 {
+            let at = any(log.len());
+            log[at] = b" ,\"\r\n\0#x\xff"[any(9)];
+        }
+    }
+    log
+}
+
+#[test]
+fn the_swift_way_and_the_plain_one_read_the_same() {
+    for seed in 0..3_000 {
+        let log = log_of_pieces(seed, seed % 2 == 0);
+        let (mut swift, mut plain) = (Seen::default(), Seen::default());
+        let (mut ahead, mut header) = (Header::default(), Header::default());
+        let count = read(&Block::whole(&log), &mut ahead, &mut swift);
+        let expected = super::read_plainly(&Block::whole(&log), &mut header, &mut plain);
+        let shown = String::from_utf8_lossy(&log);
+        assert_eq!((count, &swift.rows), (expected, &plain.rows), "{seed}: {shown}");
+        assert_eq!((swift.rejects, ahead), (plain.rejects, header), "{seed}: {shown}");
+    }
+}
