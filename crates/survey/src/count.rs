@@ -347,9 +347,16 @@ impl Counter {
         for by in ["support", "country", "asn"] {
             tables.push(self.tables.remove(by).unwrap_or_default().into_table(by, true));
         }
-        let holes = self.holes.into_iter().map(|(label, (all, counted))| Worded { label, note: None, all, counted });
-        let mut rows: Vec<Worded> = holes.collect();
-        rows.sort_by(|a, b| b.counted.cmp(&a.counted).then_with(|| b.label.cmp(&a.label)));
+        let known = |cve: &str| exchange::Knowledge::shipped().hole(cve);
+        let nickname = |cve: &str| known(cve).and_then(|hole| hole.nickname.clone());
+        let holes = self.holes.into_iter();
+        let mut rows: Vec<Worded> =
+            holes.map(|(label, (all, counted))| Worded { note: nickname(&label), label, all, counted }).collect();
+        // What is exploited comes first: hundreds of servers have each of the latest holes.
+        let exploited = |row: &Worded| known(&row.label).is_some_and(|hole| hole.exploited_listed.is_some());
+        rows.sort_by(|a, b| {
+            (exploited(b), b.counted).cmp(&(exploited(a), a.counted)).then_with(|| b.label.cmp(&a.label))
+        });
         tables.push(Table { by: "cve".to_owned(), rows, omitted: (0, 0) });
         tables.push(self.tables.remove("tls").unwrap_or_default().into_table("tls", false));
         let kinds = self.kinds.into_iter().map(|(product, all)| Worded {
