@@ -4,7 +4,7 @@
 use model::Utc;
 use model::survey::Product::{self, Exchange, ExchangeOnline, Other, PerhapsExchange, SuspectLookalike, Unknown};
 use model::survey::State::{self, NotApplicable, Patched, Undetermined, Vulnerable};
-use model::survey::{Certificate, Network, Observation, Outcome, Response, Scanner, Target, Tls, Why};
+use model::survey::{Certificate, Judged, Network, Observation, Outcome, Response, Scanner, Target, Tls, Why};
 
 use crate::classify::excerpts;
 
@@ -79,6 +79,33 @@ impl Profile {
             claims: Vec::new(),
             network: Network::default(),
         }
+    }
+
+    /// Where a judgement says otherwise; nothing where it is right.
+    #[must_use]
+    pub fn differs(&self, judged: &Judged) -> Option<String> {
+        let builds: Vec<String> =
+            judged.builds.iter().map(|build| format!("{}: {}", build.text, build.update)).collect();
+        let state = |cve: &str| judged.cves.iter().find(|state| state.cve == cve).map(|state| (state.state, state.why));
+        let holes = self.holes.iter().filter(|(cve, expected, why)| state(cve) != Some((*expected, *why)));
+        let holes: Vec<_> = holes.map(|(cve, ..)| (cve, state(cve))).collect();
+        let contradicts = match self.contradiction {
+            Some(words) => judged.contradictions.iter().any(|one| one.contains(words)),
+            None => judged.contradictions.is_empty(),
+        };
+        let is_right = judged.product == self.product
+            && builds == self.builds
+            && judged.behind == self.behind
+            && judged.tags == self.tags
+            && judged.mixed == (self.builds.len() > 1)
+            && contradicts
+            && holes.is_empty();
+        (!is_right).then(|| {
+            format!(
+                "{}: {:?} {builds:?} behind {:?} tags {:?} holes {holes:?}\n  contradictions {:?}\n  evidence {:?}",
+                self.name, judged.product, judged.behind, judged.tags, judged.contradictions, judged.evidence
+            )
+        })
     }
 
     fn with(mut self, answer: Answer) -> Self {
@@ -352,6 +379,11 @@ fn odd_versions() -> Vec<Profile> {
             .certificate("MAIL01", &["MAIL01", "mail.example.test"])
             .builds(&["15.2.1748.36: CU15 Aug25SU"])
             .behind(&["nginx"]),
+        host("the page, and a certificate as setup makes it", Exchange)
+            .with(answer(LOGON, 200, IIS10, &page("15.1.2507", "Outlook")))
+            .certificate("MAIL01", &["MAIL01", "MAIL01.example.test"])
+            .builds(&["15.1.2507: CU23, update not told"])
+            .hole("CVE-2021-26855", Patched, None),
     ]
 }
 
@@ -374,6 +406,12 @@ fn farms() -> Vec<Profile> {
             .with(asks("15.1.2507.6", "EX16"))
             .builds(&["15.1.2507.6: CU23", "15.2.1748: CU15, update not told"])
             .hole("CVE-2022-41040", Vulnerable, Some(Why::MitigationPossible)),
+        host("the first request meets another server than the third", Exchange)
+            .with(answer(AUTODISCOVER, 401, &format!("{IIS10}{SCHEMES}"), ""))
+            .with(logon(IIS10, "15.2.1748", "Outlook"))
+            .with(asks_at(EWS, IIS10, "15.1.2507.6", "EX16"))
+            .builds(&["15.1.2507.6: CU23", "15.2.1748: CU15, update not told"])
+            .hole("CVE-2022-41040", Vulnerable, Some(Why::MitigationPossible)),
         host("values joined by a comma", Exchange)
             .with(asks("15.2.1118.7, 15.2.1118.20", "EX19A, EX19B"))
             .builds(&["15.2.1118.7: CU12", "15.2.1118.20: CU12 Nov22SU"])
@@ -382,7 +420,7 @@ fn farms() -> Vec<Profile> {
             .with(answer(EWS, 401, &format!("{IIS10}X-OWA-Version: 15.2.1118.7\nX-OWA-Version: 15.2.1118.7\nX-FEServer: A\nX-FEServer: B\n{SCHEMES}"), ""))
             .builds(&["15.2.1118.7: CU12"]),
         host("2013 beside 2019 in a migration", Exchange)
-            .with(asks("15.0.1497.48", "EX13"))
+            .with(asks_at(AUTODISCOVER, "Server: Microsoft-IIS/8.5\n", "15.0.1497.48", "EX13"))
             .with(asks_at(EWS, IIS10, "15.2.1544.11", "EX19"))
             .builds(&["15.0.1497.48: CU23 Mar23SU", "15.2.1544.11: CU14 Apr24HU"]),
     ]
@@ -466,13 +504,13 @@ fn fronts() -> Vec<Profile> {
             .builds(&["15.2.1544.11: CU14 Apr24HU"])
             .behind(&["Kemp LoadMaster"]),
         host("nothing but a logon of AD FS", Unknown)
-            .with(answer("/owa/", 302, "Location: https://sts.example.test/adfs/ls/?wa=wsignin1.0", ""))
+            .with(answer(LOGON, 302, "Location: https://sts.example.test/adfs/ls/?wa=wsignin1.0", ""))
             .behind(&["AD FS or Web Application Proxy"]),
         host("nothing but a logon of F5", Unknown)
             .with(answer(LOGON, 302, "Location: /my.policy\nSet-Cookie: MRHSession=1", ""))
             .behind(&["F5 BIG-IP"]),
         host("nothing but a logon of TMG", Unknown)
-            .with(answer("/owa/", 302, "Location: /CookieAuth.dll?GetLogon?curl=Z2Fowa", ""))
+            .with(answer(LOGON, 302, "Location: /CookieAuth.dll?GetLogon?curl=Z2Fowa", ""))
             .behind(&["ISA Server or Forefront TMG"]),
         host("no header Server at all", Exchange)
             .with(asks_at(EWS, "", "15.2.986.14", "EX19"))
@@ -531,7 +569,7 @@ fn fakes() -> Vec<Profile> {
             .with(answer(EWS, 401, "WWW-Authenticate: Basic realm=\"Login Required\"", ""))
             .builds(&["15.1.2507: CU23, update not told"]),
         fake("a scheme that IIS never names", "Kerberos")
-            .with(answer("/powershell", 401, "X-OWA-Version: 15.1.2106.2\nX-FEServer: E\nWWW-Authenticate: Negotiate, Kerberos, NTLM", ""))
+            .with(answer(EWS, 401, "X-OWA-Version: 15.1.2106.2\nX-FEServer: E\nWWW-Authenticate: Negotiate, Kerberos, NTLM", ""))
             .builds(&["15.1.2106.2: CU18"]),
         fake("a cookie before anybody logged on", "cadata")
             .with(answer(LOGON, 200, "Set-Cookie: cadata=0011; path=/\nX-FEServer: E", &page("15.1.2106", "Outlook")))
@@ -539,21 +577,21 @@ fn fakes() -> Vec<Profile> {
         fake("a mailbox for anybody", "names a mailbox to anybody")
             .with(answer("/autodiscover/autodiscover.json", 200, "X-FEServer: E", "{\"MailboxGuid\":\"1\",\"Bearer\":\"x\"}")),
         fake("the cloud's servers and a version of one's own", "Microsoft's cloud")
-            .with(answer("/owa/", 200, "X-CalculatedBETarget: BY2PR06MB549.namprd06.prod.outlook.com\nX-OWA-Version: 15.1.2106.2\nX-FEServer: CY4PR02CA0010", ""))
+            .with(answer(LOGON, 200, "X-CalculatedBETarget: BY2PR06MB549.namprd06.prod.outlook.com\nX-OWA-Version: 15.1.2106.2\nX-FEServer: CY4PR02CA0010", ""))
             .builds(&["15.1.2106.2: CU18"]),
         fake("the cloud's version and nothing else of it", "version of Microsoft's cloud")
-            .with(answer("/", 200, "X-OWA-Version: 15.20.7595.016\nX-FEServer: OUTLOOK-WEB-01\nX-CalculatedBETarget: exchange.internal", "")),
+            .with(answer(LOGON, 200, "X-OWA-Version: 15.20.7595.016\nX-FEServer: OUTLOOK-WEB-01\nX-CalculatedBETarget: exchange.internal", "")),
         fake("SharePoint's header too", "SharePoint")
-            .with(answer("/", 200, "MicrosoftSharePointTeamServices: 16.0.0.20227\nX-OWA-Version: 15.2.1118.7\nX-FEServer: E", ""))
+            .with(answer(LOGON, 200, "MicrosoftSharePointTeamServices: 16.0.0.20227\nX-OWA-Version: 15.2.1118.7\nX-FEServer: E", ""))
             .builds(&["15.2.1118.7: CU12"]),
         fake("a build of no release", "of which there is no release")
             .with(asks("15.1.1240.20", "E"))
             .builds(&["15.1.1240.20: unknown"]),
         fake("a page that takes its parts from another server", "takes its parts from another server")
-            .with(answer("/login/", 200, "Server: Apache", "<!-- OwaPage = ASP.auth_logon_aspx --><img src=\"https://mail.victim.test/owa/14.3.123.3/x.gif\">"))
+            .with(answer(LOGON, 200, "Server: Apache", "<!-- OwaPage = ASP.auth_logon_aspx --><img src=\"https://mail.victim.test/owa/14.3.123.3/x.gif\">"))
             .behind(&["Apache"]),
         fake("a copied page in PHP", "PHP")
-            .with(answer("/", 200, "X-Powered-By: PHP/8.2", "<!-- OwaPage = ASP.auth_logon_aspx --><title>Outlook</title>")),
+            .with(answer(LOGON, 200, "X-Powered-By: PHP/8.2", "<!-- OwaPage = ASP.auth_logon_aspx --><title>Outlook</title>")),
         fake("the root leads straight to the page", "without the address asked for")
             .with(answer("/", 302, "Location: /owa/auth/logon.aspx?replaceCurrent=1&url=", ""))
             .with(answer(LOGON, 200, "", &page("15.1.1466", "Outlook")))
@@ -608,35 +646,10 @@ mod tests {
     #[test]
     fn every_host_is_judged_as_it_should_be() {
         let mut classifier = Classifier::new();
-        let mut wrong = Vec::new();
         let all = fleet();
         assert!(all.len() >= 60, "{}", all.len());
-        for profile in &all {
-            let judged = classifier.judge(&profile.observation());
-            let builds: Vec<String> =
-                judged.builds.iter().map(|build| format!("{}: {}", build.text, build.update)).collect();
-            let state =
-                |cve: &str| judged.cves.iter().find(|state| state.cve == cve).map(|state| (state.state, state.why));
-            let holes = profile.holes.iter().filter(|(cve, expected, why)| state(cve) != Some((*expected, *why)));
-            let holes: Vec<_> = holes.map(|(cve, ..)| (cve, state(cve))).collect();
-            let contradicts = match profile.contradiction {
-                Some(words) => judged.contradictions.iter().any(|one| one.contains(words)),
-                None => judged.contradictions.is_empty(),
-            };
-            let is_right = judged.product == profile.product
-                && builds == profile.builds
-                && judged.behind == profile.behind
-                && judged.tags == profile.tags
-                && judged.mixed == (profile.builds.len() > 1)
-                && contradicts
-                && holes.is_empty();
-            if !is_right {
-                wrong.push(format!(
-                    "{}: {:?} {builds:?} behind {:?} tags {:?} holes {holes:?}\n  contradictions {:?}\n  evidence {:?}",
-                    profile.name, judged.product, judged.behind, judged.tags, judged.contradictions, judged.evidence
-                ));
-            }
-        }
+        let wrong: Vec<String> =
+            all.iter().filter_map(|profile| profile.differs(&classifier.judge(&profile.observation()))).collect();
         assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
     }
 

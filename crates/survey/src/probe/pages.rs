@@ -49,3 +49,31 @@ impl Pages {
         self.has_build |= with_build;
     }
 }
+
+/// Whether a header of the version has one: some servers send it empty, or with words instead.
+pub(super) fn names_build(value: &str) -> bool {
+    value.split([',', ' ', ';']).any(|word| {
+        word.split('.').count() > 2
+            && word.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_build;
+
+    #[test]
+    fn an_emptied_header_names_no_build() {
+        for (value, names) in [
+            ("15.2.1544.11", true),
+            ("15.2.1118.7, 15.2.1118.20", true),
+            ("15.02.2562.037", true),
+            ("", false),
+            ("not your business", false),
+            ("1.0", false),
+            ("15.2..", false),
+        ] {
+            assert_eq!(names_build(value), names, "{value}");
+        }
+    }
+}

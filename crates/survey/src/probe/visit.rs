@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
 use super::http::{self, Answer, Progress, Reader};
-use super::pages::Pages;
+use super::pages::{Pages, names_build};
 use super::schedule::{Addressed, Ending};
 use super::tap::Tap;
 use super::tls::Tls;
@@ -183,7 +183,7 @@ impl Visit {
 
     /// Keeps what tells something of an answer; whether its connection can carry on.
     fn take(&mut self, path: &'static str, answer: Answer) -> bool {
-        self.pages.answered(answer.head.values("X-OWA-Version").next().is_some());
+        self.pages.answered(answer.head.values("X-OWA-Version").any(names_build));
         if matches!(answer.head.status, 429 | 503) {
             let pause = answer.head.values("Retry-After").next().unwrap_or("no time named");
             self.seen.reason =

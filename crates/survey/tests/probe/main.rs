@@ -7,3 +7,4 @@ mod fleet;
 mod hostile;
 mod safety;
 mod tls;
+mod verdicts;

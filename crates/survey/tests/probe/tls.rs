@@ -46,6 +46,11 @@ impl Default for Profile {
 }
 
 pub fn context(profile: Profile) -> SslContext {
+    context_of(profile, "MAIL01", &["mail01.example.org", "MAIL01"])
+}
+
+/// With a certificate of these names.
+pub fn context_of(profile: Profile, subject: &str, names: &[&str]) -> SslContext {
     #[cfg(feature = "vendored")]
     {
         use openssl::provider::Provider;
@@ -66,7 +71,7 @@ pub fn context(profile: Profile) -> SslContext {
             PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
         }
     };
-    builder.set_certificate(&certificate(&key, (profile.digest)())).unwrap();
+    builder.set_certificate(&certificate(&key, (profile.digest)(), subject, names)).unwrap();
     builder.set_private_key(&key).unwrap();
     if profile.wants_client_certificate {
         builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
@@ -75,9 +80,9 @@ pub fn context(profile: Profile) -> SslContext {
 }
 
 /// As setup of Exchange makes them, long over.
-fn certificate(key: &PKey<Private>, digest: MessageDigest) -> X509 {
+fn certificate(key: &PKey<Private>, digest: MessageDigest, subject: &str, names: &[&str]) -> X509 {
     let mut name = X509NameBuilder::new().unwrap();
-    name.append_entry_by_nid(Nid::COMMONNAME, "MAIL01").unwrap();
+    name.append_entry_by_nid(Nid::COMMONNAME, subject).unwrap();
     let name = name.build();
     let mut builder = X509::builder().unwrap();
     builder.set_version(2).unwrap();
@@ -87,13 +92,10 @@ fn certificate(key: &PKey<Private>, digest: MessageDigest) -> X509 {
     builder.set_not_before(&Asn1Time::from_str("20150301120000Z").unwrap()).unwrap();
     builder.set_not_after(&Asn1Time::from_str("20200301120000Z").unwrap()).unwrap();
     builder.set_pubkey(key).unwrap();
-    let names = SubjectAlternativeName::new()
-        .dns("mail01.example.org")
-        .dns("MAIL01")
-        .ip("192.0.2.1")
-        .build(&builder.x509v3_context(None, None))
-        .unwrap();
-    builder.append_extension(names).unwrap();
+    let mut alternatives = SubjectAlternativeName::new();
+    names.iter().for_each(|name| _ = alternatives.dns(name));
+    let alternatives = alternatives.ip("192.0.2.1").build(&builder.x509v3_context(None, None)).unwrap();
+    builder.append_extension(alternatives).unwrap();
     builder.sign(key, digest).unwrap();
     builder.build()
 }
