@@ -79,13 +79,13 @@ fn plan_of(options: &SurveyProbeOptions) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
-/// What changes what is seen, or whether it is seen. Not the order of targets, which changes neither.
+/// What changes what is seen, or whether it is seen. Not the order of targets and how many are asked at one time,
+/// which change neither.
 fn configuration(plan: &Plan) -> String {
-    let Pace { rate, rate_per_prefix, concurrency, .. } = plan.pace;
+    let Pace { rate, rate_per_prefix, .. } = plan.pace;
     let mut words = vec![
         format!("rate {rate}"),
         format!("rate per prefix {rate_per_prefix}"),
-        format!("concurrency {concurrency}"),
         format!("timeout {} s", plan.timeouts.answer.as_secs()),
     ];
     if !plan.ports.is_empty() {

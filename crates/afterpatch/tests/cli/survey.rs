@@ -306,6 +306,26 @@ fn owners_are_told_of_their_own_servers_only() {
     assert_eq!(names(&out).len(), 4 * 3 + 1);
 }
 
+#[test]
+fn a_probed_run_names_its_order_and_its_options() {
+    let folder = TempDir::new().expect("a folder");
+    let scope = folder.path().join("scope.toml");
+    let order = r#"
+operator = "Test"
+contact = "mailto:test@example.org"
+probing_uri = "https://example.org/.well-known/probing.txt"
+ticket = "T-1"
+valid_until = "9999-12-31"
+targets = ["127.0.0.1:9"]
+"#;
+    fs::write(&scope, order).expect("a file");
+    let out = folder.path().join("out");
+    let outcome = afterpatch(&["survey", "probe", "--scope", text(&scope), "-o", text(&out), "--rate", "20"]);
+    let run = &survey_json(&out)["run"];
+    assert_eq!(word(&run["ticket"]), "T-1", "{}", outcome.stderr);
+    assert_eq!(word(&run["configuration"]), "rate 20, rate per prefix 5, timeout 10 s");
+}
+
 /// An assessment of a server each that was open, some exploited.
 fn assessments(folder: &Path, of: usize, exploited: usize) {
     for server in 0..of {

@@ -22,7 +22,7 @@ pub use report::{SurveyDiffOptions, SurveyReportOptions, SurveyTrendOptions};
 Exit status:
   0    done
   2    the arguments, the scope or the store do not fit
-  3    nothing readable, nothing recognised, or nothing to tell: no run, no open server, a damaged store
+  3    nothing readable, nothing recognised, or nothing to tell
   4    estimate: the basis is too small
   70   internal fault
   130  interrupted (what was seen until then is written)")]
