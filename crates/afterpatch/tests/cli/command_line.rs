@@ -245,10 +245,9 @@ fn the_table_of_options_is_whole() {
     // The completion script knows every option of every verb.
     let script = afterpatch(&["completions", "bash"]).stdout;
     for (verb, options) in VERBS {
-        let name = verb.replace('-', "__");
         let start = script
-            .find(&format!("afterpatch__subcmd__{})\n", name.replace(' ', "__subcmd__")))
-            .or_else(|| script.find(&format!("afterpatch__{})\n", name.replace(' ', "__"))));
+            .find(&format!("afterpatch__subcmd__{})\n", verb.replace([' ', '-'], "__subcmd__")))
+            .or_else(|| script.find(&format!("afterpatch__{})\n", verb.replace(' ', "__"))));
         let part = &script[start.unwrap_or_else(|| panic!("no {verb} in the script"))..];
         let opts = part.split("opts=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a list of options");
         for option in opts.split(' ').filter(|word| word.starts_with("--") && *word != "--help") {
