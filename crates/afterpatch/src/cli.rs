@@ -27,8 +27,9 @@ pub use packs::{
 };
 
 pub use survey::{
-    NotifyBy, SurveyDiffOptions, SurveyImportOptions, SurveyNotifyOptions, SurveyOptions, SurveyOutputOptions,
-    SurveyProbeOptions, SurveyProbingTxtOptions, SurveyReportOptions, SurveyTrendOptions, SurveyVerb,
+    EstimateFormat, NotifyBy, SurveyDiffOptions, SurveyEstimateOptions, SurveyImportOptions, SurveyNotifyOptions,
+    SurveyOptions, SurveyOutputOptions, SurveyProbeOptions, SurveyProbingTxtOptions, SurveyReportOptions,
+    SurveyTrendOptions, SurveyVerb,
 };
 pub use verify::{SignReportOptions, VerifyReportOptions};
 

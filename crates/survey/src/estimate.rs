@@ -5,8 +5,12 @@
 //!
 //! Source of the interval: Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 26 (1934).
 
+use std::io::Read;
+
 use model::assessment::Verdict;
 use model::survey::{Assumed, Estimate, Interval, Judged, Point};
+use serde::Deserialize;
+use thiserror::Error;
 
 use crate::count::Met;
 use crate::store::{Store, StoreError};
@@ -24,7 +28,7 @@ pub struct Assessed {
     pub open: u64,
     /// Of those, exploited.
     pub open_exploited: u64,
-    /// Open servers whose evidence does not tell: left out of the share.
+    /// Servers whose evidence does not tell whether they were open, or exploited: left out of the share.
     pub open_untold: u64,
     /// Servers that were not open.
     pub closed: u64,
@@ -33,6 +37,15 @@ pub struct Assessed {
 }
 
 impl Assessed {
+    /// Takes another assessment.
+    pub fn join(&mut self, other: Self) {
+        self.open += other.open;
+        self.open_exploited += other.open_exploited;
+        self.open_untold += other.open_untold;
+        self.closed += other.closed;
+        self.closed_exploited += other.closed_exploited;
+    }
+
     /// Takes one server of an assessment.
     pub fn add(&mut self, was_open: bool, verdict: Verdict) {
         let exploited = matches!(verdict, Verdict::Active | Verdict::Compromised | Verdict::Exploited);
@@ -48,6 +61,75 @@ impl Assessed {
             }
         }
     }
+}
+
+/// Why something is no assessment.
+#[derive(Debug, Error)]
+pub enum AssessmentError {
+    /// Not the JSON that is expected, or it ends too early.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// It is JSON of another kind.
+    #[error("its schema is another")]
+    Schema,
+}
+
+/// What is needed of `assessment.json`.
+#[derive(Deserialize)]
+struct Told {
+    schema: String,
+    #[serde(default)]
+    incomplete: bool,
+    servers: Vec<ToldServer>,
+}
+
+#[derive(Deserialize)]
+struct ToldServer {
+    verdict: String,
+    exposure: Vec<ToldExposure>,
+}
+
+#[derive(Deserialize)]
+struct ToldExposure {
+    grounds: String,
+    cves: Vec<String>,
+    verdict: String,
+}
+
+/// What an `assessment.json` says of the servers in it, for one hole or any. The reader is limited by whoever opens it.
+pub fn read_assessment(input: impl Read, hole: Option<&str>) -> Result<Assessed, AssessmentError> {
+    let told: Told = serde_json::from_reader(input)?;
+    if !told.schema.starts_with("afterpatch.assessment/") {
+        return Err(AssessmentError::Schema);
+    }
+    let mut assessed = Assessed::default();
+    for server in &told.servers {
+        let of_hole = |exposure: &&ToldExposure| hole.is_none_or(|hole| exposure.cves.iter().any(|cve| cve == hole));
+        let exposures = || server.exposure.iter().filter(of_hole);
+        let was = |grounds: &[&str]| exposures().any(|exposure| grounds.contains(&exposure.grounds.as_str()));
+        let verdict = match hole {
+            None => verdict_of(&server.verdict),
+            Some(_) => exposures().map(|exposure| verdict_of(&exposure.verdict)).min().unwrap_or(Verdict::NoEvidence),
+        };
+        // What an interrupted run did not find may still be there.
+        let verdict = if told.incomplete { verdict.min(Verdict::CannotTell) } else { verdict };
+        if was(&["open-build", "earlier-build"]) {
+            assessed.add(true, verdict);
+        } else if was(&["undetermined-build", "no-build"]) {
+            assessed.open_untold += 1;
+        } else {
+            assessed.add(false, verdict);
+        }
+    }
+    Ok(assessed)
+}
+
+/// A word that nobody here knows tells nothing.
+fn verdict_of(word: &str) -> Verdict {
+    [Verdict::Active, Verdict::Compromised, Verdict::Exploited, Verdict::Targeted, Verdict::NoEvidence]
+        .into_iter()
+        .find(|verdict| verdict.word() == word)
+        .unwrap_or(Verdict::CannotTell)
 }
 
 /// Servers of a run that others reported a web shell on.
@@ -115,7 +197,7 @@ fn basis(peak: Option<&Point>, runs: usize, web_shells_seen: u64, assessed: Asse
     ));
     if assessed.open_untold > 0 {
         basis.push(format!(
-            "{} assessed open servers do not count, because their evidence does not tell.",
+            "{} assessed servers do not count, because their evidence does not tell whether they were open, or exploited.",
             assessed.open_untold
         ));
     }
@@ -243,6 +325,39 @@ mod tests {
         // 0.13 % of 100 is less than the 30 that were seen; 24.87 % of 200 is 50 when rounded up.
         assert_eq!(found.victims, Some(Interval { at_least: 30, at_most: 50 }));
         assert!(!found.assumptions.is_empty());
+    }
+
+    #[test]
+    fn an_assessment_is_read_for_one_hole_or_any() {
+        let exposure = |grounds: &str, cve: &str, verdict: &str| {
+            format!(r#"{{"grounds":"{grounds}","cves":["{cve}"],"verdict":"{verdict}"}}"#)
+        };
+        let server = |verdict: &str, exposures: &[String]| {
+            format!(r#"{{"verdict":"{verdict}","exposure":[{}]}}"#, exposures.join(","))
+        };
+        let file = |more: &str| {
+            let servers = [
+                server(
+                    "compromised",
+                    &[exposure("open-build", "CVE-1", "compromised"), exposure("open-build", "CVE-2", "targeted")],
+                ),
+                server("targeted", &[exposure("undetermined-build", "CVE-1", "targeted")]),
+                server("no-evidence", &[]),
+            ];
+            format!(r#"{{"schema":"afterpatch.assessment/1"{more},"servers":[{}]}}"#, servers.join(","))
+        };
+        let read = |text: &str, hole| read_assessment(text.as_bytes(), hole).expect("an assessment");
+        let any = Assessed { open: 1, open_exploited: 1, open_untold: 1, closed: 1, closed_exploited: 0 };
+        assert_eq!(read(&file(""), None), any);
+        assert_eq!(read(&file(""), Some("CVE-1")), any);
+        let second = Assessed { open: 1, closed: 2, ..Assessed::default() };
+        assert_eq!(read(&file(""), Some("CVE-2")), second);
+        // Broken off: who was not found exploited may have been.
+        let broken = read(&file(r#","incomplete":true"#), Some("CVE-2"));
+        assert_eq!((broken.open, broken.open_untold), (0, 1));
+        for bad in ["", "{}", "[]", r#"{"schema":"other","servers":[]}"#, "\u{0}"] {
+            assert!(read_assessment(bad.as_bytes(), None).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

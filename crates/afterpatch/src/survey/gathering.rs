@@ -59,6 +59,12 @@ impl Gathering {
         })
     }
 
+    /// By which order, and with which options, what follows is looked at.
+    pub fn ordered(&mut self, ticket: &str, configuration: String) {
+        self.run.ticket = Some(ticket.to_owned());
+        self.run.configuration = configuration;
+    }
+
     /// Takes one more.
     pub fn take(&mut self, observation: &Observation) -> Result<(), Failure> {
         let mut judged = self.classifier.judge(observation);

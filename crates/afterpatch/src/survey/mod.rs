@@ -1,6 +1,7 @@
 //! `afterpatch survey`: which servers are open, seen from outside. One file per verb; all that is observed goes through
 //! [`gathering`].
 
+mod estimate;
 mod gathering;
 mod import;
 mod notify;
@@ -22,5 +23,6 @@ pub fn run(options: &SurveyOptions, console: &Console) -> Result<Exit, Failure> 
         SurveyVerb::Trend(options) => report::trend(options, console),
         SurveyVerb::Diff(options) => report::diff(options, console),
         SurveyVerb::Notify(options) => notify::run(options, console),
+        SurveyVerb::Estimate(options) => estimate::run(options, console),
     }
 }

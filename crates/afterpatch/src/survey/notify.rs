@@ -1,14 +1,16 @@
 //! `afterpatch survey notify`: a list and a letter per constituency, in files whose names are our own words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
 
 use ::survey::count::Met;
-use ::survey::notify::{By, CONTACTS_BYTES_MAX, Contacts};
+use ::survey::notify::{ANSWER_BYTES_MAX, By, CONTACTS_BYTES_MAX, Contact, Contacts};
 use ::survey::store::Store;
 use model::survey::{Exposure, Interval, Run};
+use report::count;
+use report::hostile::ForCsv;
 use report::survey::csv;
 use report::survey::notice::{Notice, english, german};
 
@@ -19,11 +21,16 @@ use crate::exit::{Exit, Failure};
 
 /// Bytes of rows held before they are written out.
 const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Files of one folder of contacts that are read.
+const ANSWERS_MAX: usize = 200_000;
+/// Contacts of one constituency that are named.
+const CONTACTS_NAMED_MAX: usize = 100;
 
 #[derive(Default)]
 struct Constituency {
     words: String,
     open: Interval,
+    contacts: BTreeSet<Contact>,
     rows: String,
     begun: bool,
 }
@@ -56,6 +63,9 @@ pub fn run(options: &SurveyNotifyOptions, console: &Console) -> Result<Exit, Fai
                 let line = csv::notice_line(target);
                 held += line.len();
                 one.rows.push_str(&line);
+                if one.contacts.len() < CONTACTS_NAMED_MAX {
+                    one.contacts.extend(contacts.of(target));
+                }
             }
         }
         if held > HELD_BYTES_MAX {
@@ -67,9 +77,16 @@ pub fn run(options: &SurveyNotifyOptions, console: &Console) -> Result<Exit, Fai
     wrong.map_or(Ok(()), Err)?;
     write_out(&options.output, &run, &mut told)?;
     letters(&options.output, &run, &told)?;
-    console.result(&format!("{} lists and letters in {}\n", told.len(), options.output.display()));
+    index(&options.output, &run, &told)?;
+    let lists = count(told.len() as u64, "list with letters", "lists with letters");
+    console.result(&format!("{lists} in {}\n", options.output.display()));
     if contacts.refused > 0 {
-        console.say(&format!("note: {} entries of the lists were no contact", contacts.refused));
+        let entries = count(contacts.refused, "entry of the lists is", "entries of the lists are");
+        console.say(&format!("note: {entries} no contact"));
+    }
+    let without = told.values().filter(|one| one.contacts.is_empty()).count() as u64;
+    if without > 0 {
+        console.say(&format!("note: nobody is known to send {} to", count(without, "list", "lists")));
     }
     Ok(if told.is_empty() { Exit::Nothing } else { Exit::Done })
 }
@@ -82,7 +99,35 @@ fn contacts(options: &SurveyNotifyOptions) -> Result<Contacts, Failure> {
     if let Some(path) = &options.constituencies {
         contacts.add_constituencies(&read(path)?);
     }
+    if let Some(folder) = &options.security_txt_dir {
+        answers(folder, &mut |name, bytes| {
+            let host = name.strip_suffix(".txt").unwrap_or(name);
+            contacts.add_security_txt(host, &String::from_utf8_lossy(bytes));
+        })?;
+    }
+    if let Some(folder) = &options.rdap {
+        answers(folder, &mut |_, bytes| match serde_json::from_slice(bytes) {
+            Ok(answer) => contacts.add_rdap(&answer),
+            Err(_) => contacts.refused += 1,
+        })?;
+    }
     Ok(contacts.ready())
+}
+
+/// The files of a folder in the order of their names.
+#[expect(clippy::disallowed_methods, reason = "a folder that the user names is no evidence")]
+fn answers(folder: &Path, take: &mut dyn FnMut(&str, &[u8])) -> Result<(), Failure> {
+    let cannot = |error| Failure::new(Exit::Usage, format!("cannot read `{}`: {error}", folder.display()));
+    let entries = fs::read_dir(folder).map_err(cannot)?.take(ANSWERS_MAX);
+    let mut paths: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths.iter().filter(|path| path.is_file()) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut bytes = Vec::new();
+        File::open(path).and_then(|file| file.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes)).map_err(cannot)?;
+        take(&name, &bytes);
+    }
+    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a list that the user names is no evidence")]
@@ -128,4 +173,21 @@ fn letters(folder: &Path, run: &Run, told: &BTreeMap<String, Constituency>) -> R
         }
     }
     Ok(())
+}
+
+/// `contacts.csv`: which file goes to whom, and where that is from. A file without a contact has a row too.
+fn index(folder: &Path, run: &Run, told: &BTreeMap<String, Constituency>) -> Result<(), Failure> {
+    let mut rows = String::from("\"file\",\"constituency\",\"contact\",\"source\"\n");
+    for (slug, one) in told {
+        let file = format!("{}.csv", name(run, slug));
+        let start = format!("{},{}", ForCsv(&file), ForCsv(&one.words));
+        if one.contacts.is_empty() {
+            rows.push_str(&format!("{start},,\n"));
+        }
+        for contact in &one.contacts {
+            rows.push_str(&format!("{start},{},{}\n", ForCsv(&contact.mail), ForCsv(contact.source.words())));
+        }
+    }
+    let path = folder.join("contacts.csv");
+    fs::write(&path, rows).map_err(|error| cannot_write(&path, &error))
 }

@@ -33,6 +33,7 @@ pub fn run(options: &SurveyProbeOptions, console: &Console) -> Result<Exit, Fail
     }
     interrupt::listen();
     let mut gathering = Gathering::begin(&options.output)?;
+    gathering.ordered(&plan.scope.ticket, configuration(&plan));
     let mut watched = Watched::new(plan.forecast().targets, console);
     let mut failure = None;
     let mut sink = |observation: Observation| {
@@ -76,6 +77,25 @@ fn plan_of(options: &SurveyProbeOptions) -> Result<Plan, Failure> {
     plan.export_tool = options.exporttool;
     plan.smtp = options.smtp;
     Ok(plan)
+}
+
+/// What changes what is seen, or whether it is seen. Not the order of targets and how many are asked at one time,
+/// which change neither.
+fn configuration(plan: &Plan) -> String {
+    let Pace { rate, rate_per_prefix, .. } = plan.pace;
+    let mut words = vec![
+        format!("rate {rate}"),
+        format!("rate per prefix {rate_per_prefix}"),
+        format!("timeout {} s", plan.timeouts.answer.as_secs()),
+    ];
+    if !plan.ports.is_empty() {
+        let ports: Vec<String> = plan.ports.iter().map(ToString::to_string).collect();
+        words.push(format!("ports {}", ports.join(" ")));
+    }
+    words.extend(plan.limit.map(|limit| format!("limit {limit}")));
+    words.extend(plan.export_tool.then(|| "export tool".to_owned()));
+    words.extend(plan.smtp.then(|| "smtp".to_owned()));
+    words.join(", ")
 }
 
 fn scope_of(path: &Path) -> Result<Scope, Failure> {

@@ -100,7 +100,11 @@ pub fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 pub fn store_failure(error: &StoreError) -> Failure {
-    let failure = Failure::new(Exit::Usage, error.to_string());
+    let exit = match error {
+        StoreError::Damaged { .. } | StoreError::Foreign(_) | StoreError::Newer { .. } => Exit::Nothing,
+        _ => Exit::Usage,
+    };
+    let failure = Failure::new(exit, error.to_string());
     match error {
         StoreError::Missing(_) => failure.hint("`--store` names the `survey.db` of an earlier run"),
         StoreError::Damaged { .. } => {

@@ -9,7 +9,7 @@ use crate::program::{afterpatch, afterpatch_with, assess_with, text};
 use crate::trees::{Tree, files};
 
 /// Every verb with every option and argument it takes.
-const VERBS: [(&str, &[&str]); 21] = [
+const VERBS: [(&str, &[&str]); 30] = [
     (
         "inspect",
         &[
@@ -157,6 +157,73 @@ const VERBS: [(&str, &[&str]); 21] = [
     ("packs sign", &["FILE", "--key", "--password-file", "--without-password", "-W", "--quiet", "--no-color"]),
     ("packs verify", &["FILE", "--key", "--quiet", "--no-color"]),
     ("packs keygen", &["--output", "-o", "--password-file", "--without-password", "-W", "--quiet", "--no-color"]),
+    ("survey", &["--quiet", "-q", "--no-color"]),
+    (
+        "survey probe",
+        &[
+            "--scope",
+            "--rate",
+            "--rate-per-prefix",
+            "--concurrency",
+            "--timeout",
+            "--ports",
+            "--limit",
+            "--exporttool",
+            "--smtp",
+            "--seed",
+            "--dry-run",
+            "--output",
+            "-o",
+            "--store",
+            "--label",
+            "--cve",
+            "--mmdb",
+            "--networks",
+            "--quiet",
+            "-q",
+            "--no-color",
+        ],
+    ),
+    ("survey probing-txt", &["--scope", "--quiet", "-q", "--no-color"]),
+    (
+        "survey import",
+        &[
+            "FILE",
+            "--as",
+            "--seen-on",
+            "--output",
+            "-o",
+            "--store",
+            "--label",
+            "--cve",
+            "--mmdb",
+            "--networks",
+            "--quiet",
+            "-q",
+            "--no-color",
+        ],
+    ),
+    ("survey report", &["--store", "--run", "--output", "-o", "--cve", "--quiet", "-q", "--no-color"]),
+    ("survey trend", &["--store", "--label", "--cve", "--quiet", "-q", "--no-color"]),
+    ("survey diff", &["RUN", "--store", "--cve", "--quiet", "-q", "--no-color"]),
+    (
+        "survey notify",
+        &[
+            "--store",
+            "--run",
+            "--output",
+            "-o",
+            "--by",
+            "--contacts",
+            "--security-txt-dir",
+            "--rdap",
+            "--constituencies",
+            "--quiet",
+            "-q",
+            "--no-color",
+        ],
+    ),
+    ("survey estimate", &["--store", "--label", "--assessments", "--cve", "--format", "--quiet", "-q", "--no-color"]),
     ("completions", &["SHELL", "--quiet", "--no-color"]),
     ("man", &["DIR", "--quiet", "--no-color"]),
 ];
@@ -179,7 +246,7 @@ fn the_table_of_options_is_whole() {
     let script = afterpatch(&["completions", "bash"]).stdout;
     for (verb, options) in VERBS {
         let start = script
-            .find(&format!("afterpatch__subcmd__{})\n", verb.replace(' ', "__subcmd__")))
+            .find(&format!("afterpatch__subcmd__{})\n", verb.replace([' ', '-'], "__subcmd__")))
             .or_else(|| script.find(&format!("afterpatch__{})\n", verb.replace(' ', "__"))));
         let part = &script[start.unwrap_or_else(|| panic!("no {verb} in the script"))..];
         let opts = part.split("opts=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a list of options");
@@ -202,6 +269,14 @@ fn help_lists_the_verbs_and_version_is_told() {
 fn help_of_assess_tells_every_exit_status() {
     let help = afterpatch(&["assess", "--help"]).stdout;
     for status in ["0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "70 ", "130 "] {
+        assert!(help.lines().any(|line| line.trim_start().starts_with(status)), "{status}");
+    }
+}
+
+#[test]
+fn help_of_survey_tells_every_exit_status() {
+    let help = afterpatch(&["survey", "--help"]).stdout;
+    for status in ["0 ", "2 ", "3 ", "4 ", "70 ", "130 "] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(status)), "{status}");
     }
 }

@@ -31,6 +31,7 @@ mod real_evidence;
 mod same_bytes;
 mod sigma;
 mod stories;
+mod survey;
 mod survey_probe;
 mod told;
 mod trees;

@@ -51,7 +51,7 @@ pub enum StoreError {
         known: i64,
     },
     /// It is a database of somebody else.
-    #[error("`{0}` is a database, but no store of a survey")]
+    #[error("`{0}` is no store of a survey")]
     Foreign(PathBuf),
     /// It is not there.
     #[error("no store at `{0}`")]

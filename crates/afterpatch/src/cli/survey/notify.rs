@@ -22,6 +22,12 @@ pub struct SurveyNotifyOptions {
     /// CSV list: prefix, AS number, country or domain, then a mail address
     #[arg(long, value_name = "FILE")]
     pub contacts: Option<PathBuf>,
+    /// Folder with files of RFC 9116, each named by its host, such as mail.example.org.txt
+    #[arg(long, value_name = "DIR")]
+    pub security_txt_dir: Option<PathBuf>,
+    /// Folder with answers of RDAP in JSON, whose abuse contacts are used where nothing nearer is known
+    #[arg(long, value_name = "DIR")]
+    pub rdap: Option<PathBuf>,
     /// CSV list: prefix, then the name of a constituency; for `--by list`
     #[arg(long, value_name = "FILE")]
     pub constituencies: Option<PathBuf>,
