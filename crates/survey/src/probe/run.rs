@@ -129,7 +129,9 @@ impl Run<'_> {
         let begun = Instant::now();
         self.begun = Some(begun);
         loop {
-            if !self.summary.interrupted && (self.around.stop)() {
+            // A scope can end while a long run is under way.
+            let is_over = || self.plan.scope.in_force((self.around.clock)()).is_err();
+            if !self.summary.interrupted && ((self.around.stop)() || is_over()) {
                 self.interrupt();
             }
             while !self.summary.interrupted && self.schedule.has_room() && self.resolving.len() < RESOLVING_MAX {

@@ -217,6 +217,18 @@ fn an_expired_scope_sends_nothing() {
 }
 
 #[test]
+fn a_scope_that_ends_under_way_ends_the_run() {
+    let server = serve("127.0.0.2", Some(context(Profile::default())), exchange);
+    let plan = plan(&format!("{},\"127.0.1.0/24:9\"", server.target()), "");
+    let plan = probe::Plan { pace: probe::Pace { rate_per_prefix: 0.1, ..plan.pace }, ..plan };
+    let ending = || if server.paths().is_empty() { clock() } else { model::Utc::parse(b"2027-01-01").unwrap() };
+    let mut sink = |_| ControlFlow::Continue(());
+    let around = Surroundings { clock: &ending, resolver: &Names::default(), stop: &|| false, sink: &mut sink };
+    let summary = probe::run(&plan, around).unwrap();
+    assert!(summary.interrupted && summary.left > 200, "{summary:?}");
+}
+
+#[test]
 fn an_ended_run_hands_over_what_it_saw() {
     // Answers one page and then nothing more.
     let server = serve("127.0.0.2", Some(context(Profile::default())), |request, out| {
