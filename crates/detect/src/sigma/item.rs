@@ -34,7 +34,7 @@ pub(super) enum Test {
     Text(Pattern),
     /// What one encoded value, or one with placeholders, can become.
     AnyOf(Vec<Test>),
-    Regular(Box<Expression>),
+    Regular(Arc<Expression>),
     Network(Network),
     /// Equal as whole numbers.
     Integer(i64),

@@ -209,7 +209,7 @@ impl Modifiers {
                     Part::Start => format!("\\A(?:{text})"),
                     Part::End => format!("(?:{text})\\z"),
                 };
-                Ok(Test::Regular(Box::new(Expression::new(&text, self.flags)?)))
+                Ok(Test::Regular(Expression::shared(text, self.flags)?))
             }
             Kind::Network => {
                 let text = text_of(value).ok_or("a network is a text")?;

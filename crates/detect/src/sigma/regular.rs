@@ -1,31 +1,39 @@
 //! `re`: regular expressions, with limits, and the literals that they require.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 
 use regex::bytes::{Regex, RegexBuilder};
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind};
+use regex_syntax::utf8::Utf8Sequences;
 
 /// Upper bound of a compiled expression, in bytes.
 const REGEX_BYTES_MAX: usize = 8 << 20;
 /// Upper bound of the search cache of one expression, in bytes.
 const REGEX_CACHE_BYTES_MAX: usize = 2 << 20;
-/// Without counted repetitions, an expression of so many bytes stays far below the limits above whatever it holds, so it
-/// need not be compiled to know that it can be.
-const SURELY_SMALL_BYTES: usize = 256;
+/// An expression that is estimated not to become larger stays below the limit above, so it need not be compiled to
+/// know that it can be.
+const SURELY_SMALL_BYTES: usize = REGEX_BYTES_MAX / 2;
+/// No state of a compiled expression takes more bytes, its transition included.
+const STATE_BYTES_MAX: usize = 64;
 /// More alternatives than this are not worth a search for literals.
 const ALTERNATIVES_MAX: usize = 64;
 
 /// Flags that the sub-modifiers set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Flags {
     pub(super) ignore_case: bool,
     pub(super) multi_line: bool,
     pub(super) dot_all: bool,
 }
 
+/// Expressions in use, by text and flags. Rules of a kind repeat them; each is read, and if need be compiled, once.
+static IN_USE: LazyLock<Mutex<InUse>> = LazyLock::new(Mutex::default);
+type InUse = HashMap<(String, Flags), Weak<Expression>>;
+
 /// An expression. Most are never reached behind the search for literals, so they are compiled when they first are.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Expression {
     text: String,
     flags: Flags,
@@ -36,19 +44,24 @@ pub(super) struct Expression {
 }
 
 impl Expression {
-    pub(super) fn new(text: &str, flags: Flags) -> Result<Self, String> {
+    /// The expression of this text and these flags.
+    pub(super) fn shared(text: String, flags: Flags) -> Result<Arc<Self>, String> {
+        let key = (text, flags);
+        let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = in_use.get(&key).and_then(Weak::upgrade) {
+            return Ok(known);
+        }
+        let new = Arc::new(Self::new(&key.0, flags)?);
+        in_use.insert(key, Arc::downgrade(&new));
+        Ok(new)
+    }
+
+    fn new(text: &str, flags: Flags) -> Result<Self, String> {
+        let tree = parse(text, flags)?;
         let compiled = OnceLock::new();
-        if text.len() > SURELY_SMALL_BYTES || text.contains('{') {
+        if states(&tree).saturating_mul(STATE_BYTES_MAX) > SURELY_SMALL_BYTES {
             _ = compiled.set(Some(compile(text, flags)?));
         }
-        let tree = regex_syntax::ParserBuilder::new()
-            .utf8(false)
-            .case_insensitive(flags.ignore_case)
-            .multi_line(flags.multi_line)
-            .dot_matches_new_line(flags.dot_all)
-            .build()
-            .parse(text)
-            .map_err(|error| error.to_string())?;
         Ok(Self { text: text.to_owned(), flags, compiled, literals: conjuncts(&tree) })
     }
 
@@ -69,6 +82,17 @@ impl Expression {
     }
 }
 
+fn parse(text: &str, flags: Flags) -> Result<Hir, String> {
+    regex_syntax::ParserBuilder::new()
+        .utf8(false)
+        .case_insensitive(flags.ignore_case)
+        .multi_line(flags.multi_line)
+        .dot_matches_new_line(flags.dot_all)
+        .build()
+        .parse(text)
+        .map_err(|error| error.to_string())
+}
+
 fn compile(text: &str, flags: Flags) -> Result<Regex, String> {
     RegexBuilder::new(text)
         .case_insensitive(flags.ignore_case)
@@ -78,6 +102,38 @@ fn compile(text: &str, flags: Flags) -> Result<Regex, String> {
         .dfa_size_limit(REGEX_CACHE_BYTES_MAX)
         .build()
         .map_err(|error| error.to_string())
+}
+
+/// No fewer than the states that it takes to look for this, forwards or backwards.
+fn states(tree: &Hir) -> usize {
+    let more = match tree.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Class(class) => states_of_class(class),
+        HirKind::Repetition(repetition) => {
+            let copies = repetition.max.unwrap_or(repetition.min.saturating_add(1)).max(1);
+            states(&repetition.sub).saturating_add(1).saturating_mul(copies as usize)
+        }
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(1),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().fold(parts.len(), |sum, part| sum.saturating_add(states(part)))
+        }
+    };
+    more.saturating_add(1)
+}
+
+/// Characters beyond ASCII are sequences of up to four bytes, and none is shared here.
+fn states_of_class(class: &Class) -> usize {
+    match class {
+        Class::Bytes(class) => class.ranges().len(),
+        Class::Unicode(class) => {
+            let states = |range: &ClassUnicodeRange| match range.end().is_ascii() {
+                true => 1,
+                false => Utf8Sequences::new(range.start(), range.end()).map(|sequence| sequence.len()).sum(),
+            };
+            class.ranges().iter().map(states).sum()
+        }
+    }
 }
 
 /// Everything that is known of the strings in a match.
@@ -153,6 +209,8 @@ fn one_letter(class: &Class) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use regex_automata::nfa::thompson::{NFA, WhichCaptures};
+
     use super::{Expression, Flags};
 
     fn literals(text: &str, ignore_case: bool) -> Vec<String> {
@@ -176,6 +234,15 @@ mod tests {
     }
 
     #[test]
+    fn one_expression_serves_all_who_ask_for_it() {
+        let (exact, folded) = (Flags::default(), Flags { ignore_case: true, ..Flags::default() });
+        let shared = |flags| Expression::shared("who.+ami".into(), flags).unwrap();
+        let (first, second, other) = (shared(exact), shared(exact), shared(folded));
+        assert!(std::sync::Arc::ptr_eq(&first, &second));
+        assert!(other.matches(b"WHO is AMI") && !first.matches(b"WHO is AMI"));
+    }
+
+    #[test]
     fn letters_with_other_foldings_break_a_run() {
         // `k` folds to the Kelvin sign too, so it is no byte that every match has.
         assert_eq!(literals("cookie", true), ["coo", "ie"]);
@@ -188,13 +255,38 @@ mod tests {
         assert!(!expression.matches(b"cmd \xff who"));
     }
 
-    /// The promise on which compiling later rests.
+    /// The promise on which compiling later rests: what is let through grows no larger than was estimated.
     #[test]
-    fn what_is_surely_small_compiles() {
-        for part in ["\\w", "\\w+", "(?i:\\p{L})*".replace("{L}", "L").as_str(), "[^\\W\\d]", "(a|b)*", "\\S?\\s?"] {
-            let text = part.repeat(super::SURELY_SMALL_BYTES / part.len());
-            let flags = Flags { ignore_case: true, ..Flags::default() };
-            assert!(super::compile(&text, flags).is_ok(), "{part}");
+    fn no_expression_is_larger_than_estimated() {
+        let parts = [
+            "\\w",
+            "\\w+",
+            "(?i:\\p{L})*",
+            "[^\\W\\d]",
+            "(a|b)*",
+            "\\S?\\s?",
+            ".",
+            "(?s:.)",
+            "[^a]{3,9}",
+            "a{0,50}",
+            "^$",
+        ];
+        for (part, copies) in parts.iter().flat_map(|part| [1, 2, 7, 40].map(|copies| (part, copies))) {
+            for ignore_case in [false, true] {
+                let flags = Flags { ignore_case, ..Flags::default() };
+                for text in [part.repeat(copies), format!("({part}){{{copies}}}"), format!("({part}|x){{1,{copies}}}")]
+                {
+                    let tree = super::parse(&text, flags).unwrap();
+                    let bytes = super::states(&tree).saturating_mul(super::STATE_BYTES_MAX);
+                    for is_reverse in [false, true] {
+                        let captures = if is_reverse { WhichCaptures::None } else { WhichCaptures::All };
+                        let configuration = NFA::config().utf8(false).reverse(is_reverse).which_captures(captures);
+                        let configuration = configuration.nfa_size_limit(Some(bytes));
+                        let built = NFA::compiler().configure(configuration).build_from_hir(&tree);
+                        assert!(built.is_ok(), "{text}: estimated {bytes}: {}", built.unwrap_err());
+                    }
+                }
+            }
         }
     }
 

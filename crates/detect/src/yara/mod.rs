@@ -104,7 +104,8 @@ pub(crate) struct Compiled {
 /// What of these files does not compile.
 #[must_use]
 pub fn refusals(files: &[(&str, &[u8])]) -> Vec<YaraRefusal> {
-    files.iter().filter_map(|(path, bytes)| check(path, bytes).err()).collect()
+    let alone = |(path, bytes): &(&str, &[u8])| text_of(path, bytes).and_then(|text| compiles_alone(path, text)).err();
+    files.iter().filter_map(alone).collect()
 }
 
 /// A rule of a file as it is written, with its line.
@@ -116,21 +117,11 @@ pub fn rule_in<'t>(file: &'t str, name: &str) -> Option<(u64, &'t str)> {
 
 /// Compiles the files of all packs and sets; `first` is the number of the first rule.
 pub(crate) fn compile(packs: &[Pack], sets: &[YaraSet], first: RuleIndex) -> Compiled {
-    let mut compilers = Compilers { all: compiler(), programs: compiler() };
-    let mut refused = Vec::new();
-    for pack in packs {
-        for (path, bytes) in &pack.yara {
-            let added = check(path, bytes).and_then(|text| {
-                // Two files may use the same names.
-                compilers
-                    .all
-                    .add_rules_str_in_namespace(text, format!("{}/{path}", pack.id))
-                    .map(drop)
-                    .map_err(|error| refusal(path, text, &error))
-            });
-            refused.extend(added.err().map(|refusal| (pack.id.clone(), refusal)));
-        }
-    }
+    // What fails leaves half of itself in a compiler, and seldom does anything: files are tried one by one only then.
+    let (mut compilers, refused) = match with_packs(packs, &|_, _| Ok(())) {
+        (compilers, refused) if refused.is_empty() => (compilers, refused),
+        _ => with_packs(packs, &|path, text| compiles_alone(path, text)),
+    };
     let mut loader = Loader::default();
     for (number, set) in sets.iter().enumerate() {
         loader.add(&mut compilers, number, set);
@@ -159,6 +150,26 @@ pub(crate) fn compile(packs: &[Pack], sets: &[YaraSet], first: RuleIndex) -> Com
     let yara =
         (!rules.is_empty()).then_some(Yara { scanner, programs, has_others: !sets.is_empty(), rules, own_packs });
     Compiled { yara, facts, refused, accounts }
+}
+
+/// Compilers that hold the files of all packs that pass a test and compile, and the others with their packs.
+fn with_packs(
+    packs: &[Pack],
+    test: &dyn Fn(&str, &str) -> Result<(), YaraRefusal>,
+) -> (Compilers, Vec<(String, YaraRefusal)>) {
+    let mut compilers = Compilers { all: compiler(), programs: compiler() };
+    let mut refused = Vec::new();
+    for (pack, (path, bytes)) in packs.iter().flat_map(|pack| pack.yara.iter().map(move |file| (pack, file))) {
+        let added = text_of(path, bytes).and_then(|text| {
+            test(path, text)?;
+            // Two files may use the same names.
+            let namespace = format!("{}/{path}", pack.id);
+            let added = compilers.all.add_rules_str_in_namespace(text, namespace);
+            added.map(drop).map_err(|error| refusal(path, text, &error))
+        });
+        refused.extend(added.err().map(|refusal| (pack.id.clone(), refusal)));
+    }
+    (compilers, refused)
 }
 
 /// The names of those rules that are ours, as the field `yara` of rules over files holds them.
@@ -235,17 +246,16 @@ fn compiler() -> Compiler {
     compiler
 }
 
-/// The text of a file that compiles by itself.
-fn check<'t>(path: &str, bytes: &'t [u8]) -> Result<&'t str, YaraRefusal> {
-    let text = std::str::from_utf8(bytes).map_err(|error| YaraRefusal {
+fn text_of<'t>(path: &str, bytes: &'t [u8]) -> Result<&'t str, YaraRefusal> {
+    std::str::from_utf8(bytes).map_err(|error| YaraRefusal {
         file: path.to_owned(),
         line: None,
         reason: format!("not UTF-8: {error}"),
-    })?;
-    match compiler().add_rules_str(text) {
-        Ok(_) => Ok(text),
-        Err(error) => Err(refusal(path, text, &error)),
-    }
+    })
+}
+
+fn compiles_alone(path: &str, text: &str) -> Result<(), YaraRefusal> {
+    compiler().add_rules_str(text).map(drop).map_err(|error| refusal(path, text, &error))
 }
 
 fn refusal(path: &str, text: &str, error: &AddRuleError) -> YaraRefusal {
