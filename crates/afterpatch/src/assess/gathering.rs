@@ -79,12 +79,12 @@ pub fn observe(
     done.into_iter().for_each(|(file, observed)| gathering.take(file, observed));
     let files: Vec<u32> = (0..).take(inventory.inputs.len()).filter(|file| !known.contains(file)).collect();
     let lost = crew.perform(&Job::Observe, &files, &mut |file, part| {
-        let Part::Observed(observed) = part else { return };
-        if journal.as_mut().is_some_and(|journal| journal.add(file, &observed).is_err()) {
+        let Part::Observed(arrived) = part else { return };
+        if journal.as_mut().is_some_and(|journal| journal.add(file, &arrived).is_err()) {
             // A full disk ends the journal, not the run: the results may still fit.
             journal = None;
         }
-        gathering.take(file, *observed);
+        gathering.take(file, *arrived.observed);
     });
     lost.into_iter().for_each(|lost| gathering.lose(lost));
     let rest = gathering.twins.rest();

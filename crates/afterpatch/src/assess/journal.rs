@@ -12,6 +12,7 @@ use model::assessment::PackIdentity;
 use model::file::{Kind, Outcome};
 use sha2::{Digest, Sha256};
 
+use super::arrived::Arrived;
 use super::work::Observed;
 
 /// Its name in the folder for results.
@@ -105,11 +106,13 @@ impl Journal {
     ///
     /// # Errors
     /// Whatever the system says.
-    pub fn add(&mut self, number: u32, observed: &Observed) -> io::Result<()> {
-        if observed.accounted.record.outcome == Outcome::Interrupted {
+    pub fn add(&mut self, number: u32, arrived: &Arrived) -> io::Result<()> {
+        let told = &arrived.observed.accounted.record;
+        if told.outcome == Outcome::Interrupted {
             return Ok(());
         }
-        let mut record = postcard::to_extend(&(number, observed), vec![0; 8]).map_err(io::Error::other)?;
+        let record = postcard::to_extend(&number, vec![0; 8]).map_err(io::Error::other)?;
+        let mut record = arrived.encode(record).map_err(io::Error::other)?;
         let body = record.get(8..).unwrap_or_default();
         let (length, sum) = (u32::try_from(body.len()).map_err(io::Error::other)?, crc32fast::hash(body));
         if let Some(begin) = record.first_chunk_mut::<8>() {
@@ -117,7 +120,7 @@ impl Journal {
             begin[4..].copy_from_slice(&sum.to_le_bytes());
         }
         self.pending.append(&mut record);
-        if self.file.is_none() && matches!(observed.accounted.record.kind, Kind::Other | Kind::Container) {
+        if self.file.is_none() && matches!(told.kind, Kind::Other | Kind::Container) {
             return Ok(());
         }
         // In one call: a process that is killed between two leaves a torn record, which is noticed.
@@ -177,18 +180,20 @@ mod tests {
     use tempfile::TempDir;
 
     use super::{JOURNAL, Journal, Left, read};
+    use crate::assess::arrived::Arrived;
     use crate::assess::reading;
     use crate::assess::work::Observed;
 
     const KEY: [u8; 32] = [7; 32];
 
-    fn observed(name: &str, outcome: Outcome) -> Observed {
+    fn observed(name: &str, outcome: Outcome) -> Arrived {
         let accounted = reading::Accounted {
             record: reading::record(name, 1, model::file::Kind::WebFile, outcome),
             host: String::new(),
             decoded: false,
         };
-        Observed { accounted, container: None, suggested: None, told: Some(detect::observe::FileTally::default()) }
+        let told = Some(detect::observe::FileTally::default());
+        Arrived::here(Observed { accounted, container: None, suggested: None, told })
     }
 
     fn names(left: Left) -> Option<Vec<(u32, String)>> {
@@ -215,6 +220,11 @@ mod tests {
         let both = [(0, "a".to_owned()), (1, "b".to_owned())];
         assert_eq!(names(read(folder.path(), &KEY)).unwrap(), both);
         assert!(matches!(read(folder.path(), &[8; 32]), Left::Other), "of other evidence");
+        let travelled: Vec<u8> = postcard::to_stdvec(&observed("d", Outcome::Complete)).unwrap();
+        let mut journal = Journal::go_on(folder.path()).unwrap();
+        journal.add(3, &postcard::from_bytes(&travelled).unwrap()).unwrap();
+        let all = names(read(folder.path(), &KEY)).unwrap();
+        assert_eq!(all[2], (3, "d".to_owned()), "as it came from another process");
         for cut in 41..whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let kept = names(read(folder.path(), &KEY)).unwrap();

@@ -3,6 +3,7 @@
 //! arguments → inventory → one pass over every byte → observations → (a second look for request ids) → assessment →
 //! outputs → exit status.
 
+pub mod arrived;
 pub mod blocks;
 mod claims;
 pub mod crew;

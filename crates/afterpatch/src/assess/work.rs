@@ -14,6 +14,7 @@ use formats::block::{Block, Lines};
 use model::file::{FileRecord, Kind, Outcome};
 use serde::{Deserialize, Serialize};
 
+use super::arrived::Arrived;
 use super::interrupt;
 use super::parser::Parser;
 use super::reading::{self, Accounted, Pass, Read};
@@ -74,7 +75,7 @@ pub struct Log {
 /// What came of one file.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Part {
-    Observed(Box<Observed>),
+    Observed(Arrived),
     Joined(Box<FileTally>),
     /// By where they begin, without line feeds.
     Lines(Vec<(u64, Vec<u8>)>),
@@ -281,6 +282,6 @@ impl Pass for Observing<'_> {
     fn take(&self, (accounted, container): &Read, file: u32, told: Option<(FileFacts, FileTally)>) {
         let (suggested, told) = told.map_or((None, None), |(facts, told)| (facts.suggested, Some(told)));
         let observed = Observed { accounted: accounted.clone(), container: container.clone(), suggested, told };
-        (self.tell)(Note::Done(file, Part::Observed(Box::new(observed))));
+        (self.tell)(Note::Done(file, Part::Observed(Arrived::here(observed))));
     }
 }

@@ -116,9 +116,11 @@ impl Outlet {
     }
 
     fn send(&self, reply: &Reply, at_once: bool) {
+        // Before the others are kept waiting.
+        let frame = wire::frame(reply);
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (out, flushed) = &mut *guard;
-        let mut sent = wire::send(out, reply);
+        let mut sent = frame.and_then(|frame| out.write_all(&frame));
         if sent.is_ok() && (at_once || flushed.elapsed() > TOGETHER) {
             sent = out.flush();
             *flushed = Instant::now();
