@@ -82,6 +82,10 @@ impl Render for ForHtml<'_> {
 impl fmt::Display for ForCsv<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
+        if is_plain(self.0) {
+            f.write_str(self.0)?;
+            return f.write_char('"');
+        }
         let mut at_start = true;
         for piece in pieces(self.0) {
             if at_start && piece.starts_formula() {
@@ -99,6 +103,16 @@ impl fmt::Display for ForCsv<'_> {
         }
         f.write_char('"')
     }
+}
+
+/// Whether a text is shown as it is: most are, and looking at each of their characters is most of what a row costs.
+fn is_plain(text: &str) -> bool {
+    let mut before = b';';
+    text.bytes().all(|byte| {
+        let is_start = std::mem::replace(&mut before, byte) == b';';
+        byte.is_ascii_alphanumeric()
+            || !is_start && matches!(byte, b' ' | b'.' | b',' | b':' | b';' | b'/' | b'_' | b'-' | b'(' | b')')
+    })
 }
 
 /// Whether a character is shown by its number, because it cannot be seen or makes others look different.

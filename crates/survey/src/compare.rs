@@ -17,7 +17,8 @@ const CHANGES_MAX: usize = 200;
 /// Runs of a trend.
 pub const TREND_RUNS_MAX: usize = 120;
 
-/// The numbers of each finished run, oldest first.
+/// The numbers of each finished run, oldest first. A run is counted once for each hole that is asked for; after that its
+/// numbers stand in the store.
 pub fn trend(store: &Store, runs: &[Run], hole: Option<&str>) -> Result<Vec<Point>, StoreError> {
     let finished: Vec<&Run> = runs.iter().filter(|run| run.finished && run.last.is_some()).collect();
     let latest = &finished[finished.len().saturating_sub(TREND_RUNS_MAX)..];
@@ -26,9 +27,16 @@ pub fn trend(store: &Store, runs: &[Run], hole: Option<&str>) -> Result<Vec<Poin
 
 fn point(store: &Store, run: &Run, hole: Option<&str>) -> Result<Point, StoreError> {
     let day = run.last.expect("a finished run with observations has a day");
-    let mut counter = Counter::new(hole, day);
-    store.each_server(run.id, |targets| counter.take(targets))?;
-    let totals = counter.finish().totals;
+    let totals = match store.counts(run.id, hole)? {
+        Some(known) => known,
+        None => {
+            let mut counter = Counter::new(hole, day);
+            store.each_server(run.id, |targets| counter.take(targets))?;
+            let totals = counter.finish().totals;
+            store.keep_counts(run.id, hole, &totals)?;
+            totals
+        }
+    };
     Ok(Point {
         run: run.id,
         day,

@@ -3,12 +3,13 @@
 //! A server is counted once whatever number of addresses it answers at. What it is open to is the worst of what its
 //! addresses are open to. Memory grows with what is counted by (networks, holes), not with servers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use model::Utc;
 use model::survey::{
-    BuildSeen, CVES_MAX, Exposure, Interval, Judged, Network, Outcome, Precision, Product, Server, State, Table,
-    Totals, Worded,
+    BuildSeen, CVES_MAX, CveState, Exposure, Interval, Judged, Network, Outcome, Precision, Product, Server, State,
+    Table, Totals, Worded,
 };
 
 /// Labels of one table that are counted; more are counted together.
@@ -134,10 +135,35 @@ pub struct Counter {
     kinds: BTreeMap<Product, u64>,
     tables: BTreeMap<&'static str, Labels>,
     holes: BTreeMap<String, (u64, Interval)>,
+    /// Servers whose targets share their holes, which are hundreds: counted together when all are known.
+    shared: Vec<Shared>,
+    /// Where in `shared`: by where the holes lie in memory, and whether it is surely an Exchange Server.
+    places: HashMap<(usize, bool), usize>,
     ages: [Interval; 4],
     listed: BTreeMap<(Exposure, u64, u64), Server>,
     order: u64,
     servers: u64,
+}
+
+/// Servers with the same holes.
+struct Shared {
+    cves: Arc<[CveState]>,
+    is_sure: bool,
+    servers: u64,
+    /// How many are open, and of how many it is not told.
+    told: (u64, u64),
+}
+
+/// Sets of holes that are held before they are counted.
+const SHARED_MAX: usize = 20_000;
+
+/// How many holes are open, and of how many it is not told.
+fn told(states: impl Iterator<Item = State>) -> (u64, u64) {
+    states.fold((0, 0), |(open, not_told), state| match state {
+        State::Vulnerable => (open + 1, not_told),
+        State::Undetermined => (open, not_told + 1),
+        State::Patched | State::NotApplicable => (open, not_told),
+    })
 }
 
 #[derive(Default)]
@@ -197,6 +223,8 @@ impl Counter {
             kinds: BTreeMap::new(),
             tables: BTreeMap::new(),
             holes: BTreeMap::new(),
+            shared: Vec::new(),
+            places: HashMap::new(),
             ages: Default::default(),
             listed: BTreeMap::new(),
             order: 0,
@@ -243,21 +271,56 @@ impl Counter {
         self.totals.no_version += u64::from(builds.is_empty());
         self.by_build(met, &builds);
         self.by_network(met);
-        for (cve, state) in met.holes() {
-            let exposure = match Exposure::from(state) {
-                Exposure::Open if sure == 0 => Exposure::Undetermined,
-                exposure => exposure,
-            };
-            if self.holes.len() < CVES_MAX || self.holes.contains_key(cve) {
-                let row = self.holes.entry(cve.to_owned()).or_default();
-                row.0 += u64::from(state != State::NotApplicable);
-                row.1.add(exposure);
-            }
-        }
+        let told = self.by_hole(met);
         let tls: BTreeSet<&str> = met.targets.iter().filter_map(|target| target.tls_version.as_deref()).collect();
         let tls = tls.first().map_or("not seen".to_owned(), |lowest| (*lowest).to_owned());
         self.table("tls").add(tls, None, met.exposure);
-        self.list(met, &builds);
+        self.list(met, &builds, told);
+    }
+
+    /// Counts the holes of a server; how many it has, and of how many it is not told.
+    fn by_hole(&mut self, met: &Met<'_>) -> (u64, u64) {
+        let cves = &met.targets[0].cves;
+        let is_sure = met.product == Product::Exchange;
+        if met.targets.iter().any(|target| !Arc::ptr_eq(&target.cves, cves)) {
+            let holes = met.holes();
+            for (cve, state) in &holes {
+                self.hole(cve, *state, is_sure, 1);
+            }
+            return told(holes.values().copied());
+        }
+        if self.shared.len() >= SHARED_MAX {
+            self.count_shared();
+        }
+        let place = *self.places.entry((cves.as_ptr().addr(), is_sure)).or_insert_with(|| {
+            let told = told(cves.iter().map(|state| state.state));
+            self.shared.push(Shared { cves: Arc::clone(cves), is_sure, servers: 0, told });
+            self.shared.len() - 1
+        });
+        self.shared[place].servers += 1;
+        self.shared[place].told
+    }
+
+    fn count_shared(&mut self) {
+        self.places.clear();
+        for shared in std::mem::take(&mut self.shared) {
+            for state in shared.cves.iter() {
+                self.hole(&state.cve, state.state, shared.is_sure, shared.servers);
+            }
+        }
+    }
+
+    fn hole(&mut self, cve: &str, state: State, is_sure: bool, servers: u64) {
+        let exposure = match Exposure::from(state) {
+            Exposure::Open if !is_sure => Exposure::Undetermined,
+            exposure => exposure,
+        };
+        if self.holes.len() < CVES_MAX || self.holes.contains_key(cve) {
+            let row = self.holes.entry(cve.to_owned()).or_default();
+            row.0 += if state == State::NotApplicable { 0 } else { servers };
+            row.1.at_least += if exposure == Exposure::Open { servers } else { 0 };
+            row.1.at_most += if exposure == Exposure::Closed { 0 } else { servers };
+        }
     }
 
     fn table(&mut self, by: &'static str) -> &mut Labels {
@@ -305,10 +368,7 @@ impl Counter {
     }
 
     /// Keeps the servers that matter most: open before perhaps open, with many holes before few.
-    fn list(&mut self, met: &Met<'_>, builds: &[&BuildSeen]) {
-        let holes = met.holes();
-        let with = |state| holes.values().filter(|held| **held == state).count() as u64;
-        let holes = (with(State::Vulnerable), with(State::Undetermined));
+    fn list(&mut self, met: &Met<'_>, builds: &[&BuildSeen], holes: (u64, u64)) {
         self.order += 1;
         let place = (met.exposure, u64::MAX - holes.0, self.order);
         if self.listed.len() >= SERVERS_MAX && self.listed.last_key_value().is_some_and(|(last, _)| *last < place) {
@@ -336,6 +396,7 @@ impl Counter {
     /// Ends counting.
     #[must_use]
     pub fn finish(mut self) -> Counted {
+        self.count_shared();
         let mut tables = Vec::new();
         for by in ["product", "level", "update"] {
             tables.push(self.tables.remove(by).unwrap_or_default().into_table(by, true));

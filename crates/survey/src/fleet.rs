@@ -167,6 +167,7 @@ fn answer(path: &str, status: u16, headers: &str, body: &str) -> Answer {
 const EWS: &str = "/EWS/Exchange.asmx";
 const AUTODISCOVER: &str = "/autodiscover/autodiscover.xml";
 const LOGON: &str = "/owa/auth/logon.aspx";
+const EXPORT_TOOL: &str = "/ecp/Current/exporttool/microsoft.exchange.ediscovery.exporttool.application";
 const IIS10: &str = "Server: Microsoft-IIS/10.0\n";
 const SCHEMES: &str = "WWW-Authenticate: Negotiate\nWWW-Authenticate: NTLM\n";
 
@@ -322,7 +323,7 @@ fn intervals() -> Vec<Profile> {
 
 fn manifest(build: &str) -> Answer {
     let body = format!("<assemblyIdentity name=\"microsoft.exchange.ediscovery.exporttool\" version=\"{build}\" />");
-    answer("/ecp/Current/exporttool/microsoft.exchange.ediscovery.exporttool.application", 200, IIS10, &body)
+    answer(EXPORT_TOOL, 200, IIS10, &body)
 }
 
 /// Versions that lie, lag, or are spelt otherwise.
@@ -610,11 +611,25 @@ fn others() -> Vec<Profile> {
         page("SmarterMail on IIS", IIS10, "<title>SmarterMail Login - SmarterMail</title>"),
         page("Kopano", "", "<title>Kopano WebApp</title>"),
         page("Axigen", "Server: Axigen-Webmail", "<title>AXIGEN Webmail - v8.x</title>"),
-        page("an ordinary page", "Server: Microsoft-IIS/10.0", "<title>IIS Windows Server</title>").hole(
-            "CVE-2021-26855",
-            NotApplicable,
-            None,
-        ),
+        host("an ordinary server", Other)
+            .with(answer("/", 200, "Server: Microsoft-IIS/10.0", "<title>IIS Windows Server</title>"))
+            .with(answer(LOGON, 404, "Server: Microsoft-IIS/10.0", ""))
+            .hole("CVE-2021-26855", NotApplicable, None),
+        host("of which only the root was seen", Unknown).with(answer(
+            "/",
+            200,
+            IIS10,
+            "<title>IIS Windows Server</title>",
+        )),
+        host("Exchange 2003 answers at none of the paths", Unknown)
+            .with(answer(LOGON, 404, "Server: Microsoft-IIS/6.0", ""))
+            .with(answer(EWS, 404, "Server: Microsoft-IIS/6.0", "")),
+        host("a front end that reaches nothing", Unknown)
+            .behind(&["nginx"])
+            .with(answer(AUTODISCOVER, 502, "Server: nginx", ""))
+            .with(answer(LOGON, 502, "Server: nginx", ""))
+            .with(answer(EWS, 504, "Server: nginx", ""))
+            .with(answer(EXPORT_TOOL, 502, "Server: nginx", "")),
         host("grommunio names Exchange 2013", Other).with(answer(
             "/mapi/emsmdb",
             401,

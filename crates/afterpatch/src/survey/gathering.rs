@@ -73,7 +73,7 @@ impl Gathering {
         let line = serde_json::to_string(observation).expect("an observation is JSON");
         writeln!(self.observations, "{line}").map_err(|error| results::cannot_write(&self.folder, &error))?;
         self.rows.add(&judged)?;
-        self.store.add(self.run.id, observation, &judged).map_err(|error| results::store_failure(&error))
+        self.store.add(self.run.id, &line, &judged).map_err(|error| results::store_failure(&error))
     }
 
     /// Writes the results.

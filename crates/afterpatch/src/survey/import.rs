@@ -26,7 +26,7 @@ pub fn run(options: &SurveyImportOptions, console: &Console) -> Result<Exit, Fai
     let usage = |error: evidence::WalkError| Failure::new(Exit::Usage, error.to_string());
     Inventory::refuse_missing(&files).map_err(usage)?;
     let inventory = Inventory::walk(&files).map_err(usage)?;
-    let mut run = Run { options, console, gathering: Gathering::begin(&options.output)?, failed: None, read: 0 };
+    let mut run = Run { options, console, gathering: None, failed: None, read: 0 };
     if options.files.iter().any(|path| is_stdin(&path)) {
         run.file("standard input", &mut BufReader::with_capacity(BUFFER_BYTES, std::io::stdin().lock()));
     }
@@ -47,13 +47,24 @@ pub fn run(options: &SurveyImportOptions, console: &Console) -> Result<Exit, Fai
         return Err(Failure::new(Exit::Nothing, "none of the files is the output of a known scanner")
             .hint("name the format with --as where a file begins unusually"));
     }
-    run.gathering.finish(console)
+    run.gathering.map_or_else(|| Gathering::begin(&options.output), Ok)?.finish(console)
+}
+
+fn begun<'g>(
+    gathering: &'g mut Option<Gathering>,
+    options: &SurveyImportOptions,
+) -> Result<&'g mut Gathering, Failure> {
+    match gathering {
+        Some(begun) => Ok(begun),
+        None => Ok(gathering.insert(Gathering::begin(&options.output)?)),
+    }
 }
 
 struct Run<'o> {
     options: &'o SurveyImportOptions,
     console: &'o Console,
-    gathering: Gathering,
+    /// Begun with the first observation: where nothing is recognised, nothing is left behind.
+    gathering: Option<Gathering>,
     /// Writing the results failed.
     failed: Option<Failure>,
     /// Files that were read.
@@ -65,7 +76,7 @@ impl Run<'_> {
         let options = ImportOptions { format: self.options.format, observed_at: self.options.seen_on };
         let (gathering, failed) = (&mut self.gathering, &mut self.failed);
         let account = import(input, &options, &mut |observation| {
-            *failed = gathering.take(&observation).err();
+            *failed = begun(gathering, self.options).and_then(|gathering| gathering.take(&observation)).err();
             failed.is_none()
         });
         match account {

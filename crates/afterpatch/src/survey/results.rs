@@ -46,6 +46,9 @@ pub fn survey(store: &Store, run: &Run, hole: Option<&str>) -> Result<Survey, Fa
     let mut counter = Counter::new(hole, run.last.unwrap_or(Utc(0)));
     store.each_server(run.id, |targets| counter.take(targets)).map_err(|error| store_failure(&error))?;
     let counted = counter.finish();
+    if run.finished {
+        store.keep_counts(run.id, hole, &counted.totals).map_err(|error| store_failure(&error))?;
+    }
     let mut runs = store.runs(Some(&run.scope)).map_err(|error| store_failure(&error))?;
     runs.retain(|other| other.finished && (other.last, other.id) <= (run.last, run.id));
     let trend = compare::trend(store, &runs, hole).map_err(|error| store_failure(&error))?;

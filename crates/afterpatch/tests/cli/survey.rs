@@ -396,6 +396,7 @@ fn what_does_not_fit_is_refused_in_words() {
     fs::write(&notes, "nothing of a scanner\n").expect("a file");
     let unknown = afterpatch(&["survey", "import", text(&notes), "-o", text(&out)]);
     assert_eq!(unknown.status, 3);
+    assert!(!out.exists(), "nothing is left behind");
     assert!(
         unknown.stderr.contains("notes.txt: not read: it is the output of no known scanner\n"),
         "{}",

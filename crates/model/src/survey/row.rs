@@ -117,9 +117,14 @@ pub fn cells(judged: &Judged) -> Vec<Value> {
     let mut cells = shadowserver(judged);
     let worst = judged.builds.first();
     let holes = |wanted: State| {
-        let holes = judged.cves.iter().filter(|state| state.state == wanted);
-        let names: Vec<&str> = holes.map(|state| state.cve.as_str()).collect();
-        text((!names.is_empty()).then(|| names.join(" ")))
+        let mut names = String::new();
+        for state in judged.cves.iter().filter(|state| state.state == wanted) {
+            if !names.is_empty() {
+                names.push(' ');
+            }
+            names.push_str(&state.cve);
+        }
+        text((!names.is_empty()).then_some(names))
     };
     cells.extend([
         word(&judged.scanner),
@@ -158,16 +163,22 @@ pub fn severity(judged: &Judged) -> &'static str {
 /// `exchange;cve-2021-26855`: only holes that the version suggests, in the spelling that readers of Shadowserver know.
 #[must_use]
 pub fn tag(judged: &Judged) -> String {
-    let mut tags = Vec::new();
+    let mut tags = String::new();
+    let mut add = |tag: &str| {
+        if !tags.is_empty() {
+            tags.push(';');
+        }
+        tags.extend(tag.chars().map(|letter| letter.to_ascii_lowercase()));
+    };
     if matches!(judged.product, Product::Exchange | Product::PerhapsExchange) {
-        tags.push("exchange".to_owned());
+        add("exchange");
     }
-    tags.extend(judged.tags.iter().filter(|tag| *tag == "webshell").cloned());
+    judged.tags.iter().filter(|tag| *tag == "webshell").for_each(|tag| add(tag));
     if judged.product == Product::Exchange {
         let open = judged.cves.iter().filter(|state| state.state == State::Vulnerable);
-        tags.extend(open.map(|state| state.cve.to_lowercase()));
+        open.for_each(|state| add(&state.cve));
     }
-    tags.join(";")
+    tags
 }
 
 fn open(judged: &Judged) -> &'static str {

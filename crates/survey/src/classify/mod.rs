@@ -13,13 +13,13 @@ mod sight;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::survey::{CveState, Evidence, Identity, Judged, Observation, Product};
+use model::survey::{CveState, Evidence, Identity, Judged, Observation, Product, Response};
 
 pub use excerpts::{BODY_BYTES_MAX, EXCERPT_BYTES_MAX, EXCERPTS_MAX, excerpts};
 
 use builds::{Reader, Told};
 use cves::Cves;
-use sight::Sight;
+use sight::{Sight, is_path_of_exchange};
 
 /// A tag of ours: the server trusts the token issuers of Microsoft's cloud.
 pub const HYBRID_TAG: &str = "hybrid";
@@ -58,7 +58,7 @@ impl Classifier {
             scanner: observation.scanner,
             target: observation.target.clone(),
             outcome: observation.outcome,
-            reason: observation.reason.clone(),
+            reason: observation.reason.clone().or_else(|| not_told(observation, product, &sight)),
             product,
             mixed: told.len() > 1,
             builds: told.iter().map(|told| told.seen.clone()).collect(),
@@ -98,10 +98,33 @@ fn product(observation: &Observation, sight: &Sight) -> Product {
         0 if sight.is_sent_to_cloud => Product::ExchangeOnline,
         // Behind a front end that lets nobody through, anything can stand.
         0 if observation.responses.is_empty() || sight.is_hidden => Product::Unknown,
+        0 if unasked(observation, sight).is_some() => Product::Unknown,
         0 => Product::Other,
         1 => Product::PerhapsExchange,
         _ => Product::Exchange,
     }
+}
+
+/// Of a target that answered and of which nothing is said: why.
+fn not_told(observation: &Observation, product: Product, sight: &Sight) -> Option<String> {
+    let why = match product {
+        Product::Unknown if observation.responses.is_empty() => return None,
+        Product::Unknown if sight.is_hidden => "a front end asks for a logon before anything is seen",
+        Product::Unknown => unasked(observation, sight)?,
+        _ => return None,
+    };
+    Some(why.to_owned())
+}
+
+/// Why answers in which nothing of Exchange is seen do not show that there is none.
+fn unasked(observation: &Observation, sight: &Sight) -> Option<&'static str> {
+    // Those run Exchange 2003 and before, which knows none of the three paths.
+    const NEWEST_OF_OLD: (u16, u16) = (6, 0);
+    let is_told = |answer: &&Response| !matches!(answer.status, 429 | 502..=504);
+    if !observation.responses.iter().filter(is_told).any(|answer| is_path_of_exchange(&answer.path)) {
+        return Some("no answer of a path of Exchange");
+    }
+    sight.iis().any(|version| version <= NEWEST_OF_OLD).then_some("Exchange 2003 and before answers at other paths")
 }
 
 fn identity(observation: &Observation, sight: &Sight) -> Identity {
@@ -119,4 +142,34 @@ fn identity(observation: &Observation, sight: &Sight) -> Identity {
         },
     };
     Identity { server_names, certificate, key }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::seen;
+
+    /// What is said of one answer, and why nothing more.
+    fn said(path: &str, status: u16, server: &str) -> (Product, Option<String>) {
+        let mut observation = seen(&crate::count::tests::target("a", "192.0.2.1"));
+        let headers = vec![("Server".to_owned(), server.to_owned())];
+        observation.responses.push(Response { path: path.to_owned(), status, headers, ..Response::default() });
+        let judged = Classifier::new().judge(&observation);
+        (judged.product, judged.reason)
+    }
+
+    #[test]
+    fn what_was_not_asked_is_not_told() {
+        let unknown = |why: &str| (Product::Unknown, Some(why.to_owned()));
+        let (logon, nothing) = ("/owa/auth/logon.aspx", "no answer of a path of Exchange");
+        assert_eq!(said("/", 200, "Microsoft-IIS/10.0"), unknown(nothing));
+        assert_eq!(said("/exchange/", 401, "Microsoft-IIS/6.0"), unknown(nothing));
+        assert_eq!(said(logon, 503, "nginx"), unknown(nothing));
+        let old = "Exchange 2003 and before answers at other paths";
+        assert_eq!(said(logon, 404, "Microsoft-IIS/6.0"), unknown(old));
+        assert_eq!(said(logon, 404, "Microsoft-IIS/5.0"), unknown(old));
+        for (server, status) in [("Microsoft-IIS/8.5", 404), ("nginx", 200), ("", 403)] {
+            assert_eq!(said(logon, status, server), (Product::Other, None), "{server}");
+        }
+    }
 }

@@ -96,7 +96,8 @@ impl Sight {
                 && logon_path(&answer.path.to_ascii_lowercase()).is_none()
         });
         for (number, answer) in observation.responses.iter().enumerate() {
-            let one = Answer { number, answer, target: &observation.target, path: answer.path.to_ascii_lowercase() };
+            let path = answer.path.to_ascii_lowercase();
+            let one = Answer { number, answer, target: &observation.target, headers: headers(answer).collect(), path };
             sight.look_at(&one, observation, asks_everywhere);
         }
         sight.look_at_banners(observation);
@@ -110,6 +111,11 @@ impl Sight {
     /// Another mail product, and no server name as only Exchange gives it.
     pub(super) fn is_other_product(&self) -> bool {
         self.other.is_some() && self.front_ends.is_empty()
+    }
+
+    /// The versions of IIS that answers name.
+    pub(super) fn iis(&self) -> impl Iterator<Item = (u16, u16)> {
+        self.iis.iter().copied()
     }
 
     /// Compares what was read with what else was seen.
@@ -151,7 +157,7 @@ impl Sight {
     }
 
     fn look_for_marks(&mut self, one: &Answer<'_>) {
-        for (name, value) in one.headers() {
+        for (name, value) in &one.headers {
             let value = value.to_ascii_lowercase();
             let place = match name.as_str() {
                 "server" | "via" => Place::Server,
@@ -205,7 +211,7 @@ impl Sight {
     }
 
     fn look_at_headers(&mut self, one: &Answer<'_>) {
-        for (name, value) in one.headers() {
+        for (name, value) in &one.headers {
             let value = value.trim();
             let is_empty = value.is_empty();
             if EXCHANGE_HEADERS.contains(&name.as_str()) && !is_empty {
@@ -233,9 +239,9 @@ impl Sight {
 
     fn look_at_cloud(&mut self, one: &Answer<'_>) {
         let is_target = |name: &str| matches!(name, "x-calculatedbetarget" | "x-calculatedfetarget" | "x-feproxyinfo");
-        for (name, value) in one.headers() {
+        for (name, value) in &one.headers {
             let value = value.to_ascii_lowercase();
-            if is_target(&name) && value.trim().ends_with(".outlook.com") {
+            if is_target(name) && value.trim().ends_with(".outlook.com") {
                 self.cloud = true;
                 self.add(EvidenceGroup::Headers, format!("{name} names a server of Microsoft's cloud"));
             }
@@ -494,18 +500,15 @@ struct Answer<'o> {
     number: usize,
     answer: &'o Response,
     target: &'o Target,
+    /// Names in lower case with `-`, values as they came.
+    headers: Vec<(String, &'o str)>,
     /// In lower case.
     path: String,
 }
 
 impl Answer<'_> {
-    /// Names in lower case with `-`, values as they came.
-    fn headers(&self) -> impl Iterator<Item = (String, &str)> {
-        headers(self.answer)
-    }
-
     fn values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
-        values(self.answer, name)
+        self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| *value)
     }
 
     /// The path, without its query, cut.
@@ -514,7 +517,7 @@ impl Answer<'_> {
     }
 
     fn is_of_exchange(&self) -> bool {
-        ["/owa", "/ecp"].iter().any(|path| self.path.starts_with(path)) || logon_path(&self.path).is_some()
+        is_path_of_exchange(&self.path)
     }
 
     /// Whether a host in a link is this server, as far as its names are known.
@@ -534,6 +537,12 @@ impl Answer<'_> {
             || self.target.address.is_some_and(|address| address.to_string() == bare.trim_matches(['[', ']']))
             || of_certificate.unwrap_or(false)
     }
+}
+
+/// Whether Exchange of 2007 and later answers there.
+pub(super) fn is_path_of_exchange(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    ["/owa", "/ecp"].iter().any(|known| path.starts_with(known)) || logon_path(&path).is_some()
 }
 
 fn headers(answer: &Response) -> impl Iterator<Item = (String, &str)> {

@@ -5,6 +5,7 @@
 //! a file.
 
 mod censys;
+mod escapes;
 mod head;
 mod httpx;
 mod lines;

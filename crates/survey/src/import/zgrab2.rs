@@ -10,13 +10,14 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::escapes::unescaped;
 use super::head;
 use super::parts::{
     Text, Texts, address, base64, cut, hash, header_value, name, observation, push_header, sha256, tls_version,
     without_port,
 };
 use super::{Held, Intake};
-use crate::classify::excerpts;
+use crate::classify::{BODY_BYTES_MAX, excerpts};
 
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -60,20 +61,61 @@ impl<'de: 'a, 'a> Deserialize<'de> for Modules<'a> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Module<'a> {
-    #[serde(borrow, default)]
     status: Text<'a>,
-    #[serde(borrow, default)]
     protocol: Text<'a>,
-    #[serde(borrow, default)]
     port: Text<'a>,
-    #[serde(borrow, default)]
     timestamp: Text<'a>,
-    #[serde(borrow, default)]
     error: Text<'a>,
-    #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
+    result: Found<'a>,
+}
+
+/// What a module found.
+#[derive(Default)]
+enum Found<'a> {
+    #[default]
+    Nothing,
+    Http(Box<Http<'a>>),
+    /// Of another module, or of one that names its protocol only afterwards.
+    Raw(&'a RawValue),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Module<'a> {
+    /// By hand, since `protocol` stands before `result`: so a result, which is nearly all of a line, is read once.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Module<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a module")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Module<'de>, A::Error> {
+                let mut module = Module::default();
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    match key.get().unwrap_or_default() {
+                        "status" => module.status = map.next_value()?,
+                        "protocol" => module.protocol = map.next_value()?,
+                        "port" => module.port = map.next_value()?,
+                        "timestamp" => module.timestamp = map.next_value()?,
+                        "error" => module.error = map.next_value()?,
+                        "result" if module.protocol.get() == Some("http") => {
+                            let http: Option<Http<'de>> = map.next_value()?;
+                            module.result = http.map_or(Found::Nothing, |http| Found::Http(Box::new(http)));
+                        }
+                        "result" => {
+                            let raw: Option<&'de RawValue> = map.next_value()?;
+                            module.result = raw.map_or(Found::Nothing, Found::Raw);
+                        }
+                        _ => _ = map.next_value::<IgnoredAny>()?,
+                    }
+                }
+                Ok(module)
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -93,7 +135,7 @@ struct Answer<'a> {
     #[serde(borrow, default)]
     headers_raw: Text<'a>,
     #[serde(borrow, default)]
-    body: Text<'a>,
+    body: Option<&'a RawValue>,
     #[serde(borrow, default)]
     request: Option<Request<'a>>,
 }
@@ -279,18 +321,19 @@ fn of_module(line: &Line<'_>, module: &Module<'_>, observed_at: Utc) -> Result<O
     let target = Target { name: name(line.domain.get()), address: address(line.ip.get()), port: 0 };
     let mut seen = observation(observed_at, Scanner::Zgrab2, target);
     let port = module.port.get().or(line.port.get()).and_then(|port| port.parse().ok());
-    let result = module.result.map(RawValue::get);
     let mut scheme = None;
-    match (protocol, result) {
-        ("http", Some(result)) => {
-            let http: Option<Http<'_>> = serde_json::from_str(result).map_err(|error| error.to_string())?;
-            let http = http.unwrap_or_default();
-            let first = http.redirect_response_chain.iter().flatten().chain(&http.response).next();
-            scheme = first.and_then(|answer| answer.request.as_ref()?.url.as_ref()?.scheme.owned());
-            answers(&http, &mut seen);
+    let mut of_http = |http: &Http<'_>, seen: &mut Observation| {
+        let first = http.redirect_response_chain.iter().flatten().chain(&http.response).next();
+        scheme = first.and_then(|answer| answer.request.as_ref()?.url.as_ref()?.scheme.owned());
+        answers(http, seen);
+    };
+    match &module.result {
+        Found::Http(http) => of_http(http, &mut seen),
+        Found::Raw(result) if protocol == "http" => {
+            of_http(&serde_json::from_str(result.get()).map_err(|error| error.to_string())?, &mut seen);
         }
-        (_, Some(result)) => greeting(protocol, result, &mut seen),
-        (_, None) => {}
+        Found::Raw(result) => greeting(protocol, result.get(), &mut seen),
+        Found::Nothing => {}
     }
     seen.target.port = port.unwrap_or(match (protocol, scheme.as_deref()) {
         (_, Some("https")) | ("tls", _) => 443,
@@ -347,7 +390,7 @@ fn response(answer: &Answer<'_>, url: Option<&Url<'_>>) -> Response {
             headers
         }
     };
-    let excerpts = answer.body.get().map(|body| excerpts(body.as_bytes())).unwrap_or_default();
+    let excerpts = answer.body.map(|body| excerpts(&unescaped(body.get(), BODY_BYTES_MAX))).unwrap_or_default();
     Response { path, status: answer.status_code, headers, excerpts, favicon: None, cut: false }
 }
 

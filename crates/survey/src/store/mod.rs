@@ -5,19 +5,19 @@
 //! are. A store that is damaged, newer or another's is an error, never a panic. No clock: a run has the time of its
 //! observations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::Utc;
-use model::survey::{BuildSeen, CveState, Judged, Observation, Outcome, Product, Run, Target};
+use model::survey::{BuildSeen, CveState, Judged, Observation, Outcome, Product, Run, Target, Totals};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The form of the store, in `user_version`. One step of [`MIGRATIONS`] each.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("counts.sql")];
 
 /// "apsv", in `application_id`.
 const APPLICATION: i64 = 0x6170_7376;
@@ -27,6 +27,10 @@ const BUSY_SECS: u64 = 30;
 
 /// Rows between two commits: another process waits no longer than these take.
 const COMMIT_ROWS: u64 = 5_000;
+
+/// Memory for pages. Keys come in no order, so each row touches any page of the indexes: with a quarter of it a million rows
+/// cost twice as much.
+const CACHE_KIB: i64 = 65_536;
 
 /// Bytes of one stored text; longer ones are damage.
 const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -86,8 +90,12 @@ pub struct Store {
     path: PathBuf,
     /// Rows written since the last commit; a transaction is open while it is not zero.
     pending: u64,
-    profiles: std::collections::HashMap<String, i64>,
+    profiles: HashMap<ProfileKey, (i64, Arc<[CveState]>)>,
 }
+
+/// By what a profile is found again: product, builds and whether they differ as JSON, and where the holes lie in memory, which
+/// are shared by all targets of the same builds and long to compare.
+type ProfileKey = (String, usize);
 
 /// What targets of the same builds have in common.
 #[derive(Serialize, Deserialize)]
@@ -123,7 +131,7 @@ impl Store {
         self.connection.pragma_update(None, "trusted_schema", false)?;
         self.connection.pragma_update(None, "cell_size_check", true)?;
         self.connection.pragma_update(None, "synchronous", "NORMAL")?;
-        self.connection.pragma_update(None, "cache_size", -16_384)?;
+        self.connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         self.connection.set_prepared_statement_cache_capacity(32);
         Ok(())
     }
@@ -162,10 +170,9 @@ impl Store {
         Ok(self.connection.last_insert_rowid())
     }
 
-    /// Adds one target to a run.
-    pub fn add(&mut self, run: i64, observation: &Observation, judged: &Judged) -> Result<(), StoreError> {
-        let path = self.path.clone();
-        self.write(|store| {
+    /// Adds one target to a run. `observation`: as JSON, as it was judged.
+    pub fn add(&mut self, run: i64, observation: &str, judged: &Judged) -> Result<(), StoreError> {
+        let added = self.write(|store| {
             let profile = store.profile(judged)?;
             let mut insert = store
                 .connection
@@ -177,10 +184,10 @@ impl Store {
             store
                 .connection
                 .prepare_cached("INSERT INTO observations (id, observation) VALUES (?1, ?2)")?
-                .execute(params![id, json(observation)])?;
+                .execute(params![id, observation])?;
             Ok(())
-        })
-        .map_err(|error| told(&path, error))
+        });
+        added.map_err(|error| told(&self.path, error))
     }
 
     /// Ends a run, with what is known of it now.
@@ -229,7 +236,7 @@ impl Store {
                     select.query_row(params![run, last], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
                 })
                 .map_err(fail)?;
-            let Some((id, observation, before)) = next else { return Ok(()) };
+            let Some((id, observation, before)) = next else { break };
             last = id;
             let observation: Observation = self.read_json(&observation)?;
             let mut judged = judge(&observation);
@@ -242,6 +249,29 @@ impl Store {
                 .and_then(|mut update| update.execute(params![id, judged.identity.key, profile, json(&bare(&judged))]))
                 .map_err(fail)?;
         }
+        self.connection.execute("DELETE FROM counts WHERE run = ?1", [run]).map_err(fail)?;
+        Ok(())
+    }
+
+    /// The numbers of a finished run, where they were counted before.
+    pub fn counts(&self, run: i64, hole: Option<&str>) -> Result<Option<Totals>, StoreError> {
+        let found: Option<String> = self
+            .connection
+            .prepare_cached("SELECT totals FROM counts WHERE run = ?1 AND hole = ?2")
+            .and_then(|mut select| {
+                select.query_row(params![run, hole.unwrap_or_default()], |row| row.get(0)).optional()
+            })
+            .map_err(|error| told(&self.path, error))?;
+        found.map(|totals| self.read_json(&totals)).transpose()
+    }
+
+    /// Keeps the numbers of a finished run, so that no trend has to count it again.
+    pub fn keep_counts(&self, run: i64, hole: Option<&str>, totals: &Totals) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO counts (run, hole, totals) VALUES (?1, ?2, ?3)")
+            .and_then(|mut insert| insert.execute(params![run, hole.unwrap_or_default(), json(totals)]))
+            .map_err(|error| told(&self.path, error))?;
+        Ok(())
     }
 
     /// All runs, oldest first; of one scope, if one is named.
@@ -343,15 +373,16 @@ impl Store {
     }
 
     fn profile(&mut self, judged: &Judged) -> rusqlite::Result<i64> {
+        let key = (json(&(judged.product, &judged.builds, judged.mixed)), judged.cves.as_ptr().addr());
+        if let Some((id, _)) = self.profiles.get(&key) {
+            return Ok(*id);
+        }
         let content = json(&Profile {
             product: judged.product,
             builds: judged.builds.clone(),
             mixed: judged.mixed,
             cves: Arc::clone(&judged.cves),
         });
-        if let Some(&id) = self.profiles.get(&content) {
-            return Ok(id);
-        }
         self.connection
             .prepare_cached("INSERT INTO profiles (content) VALUES (?1) ON CONFLICT (content) DO NOTHING")?
             .execute([&content])?;
@@ -362,7 +393,8 @@ impl Store {
         if self.profiles.len() >= PROFILES_KEPT_MAX {
             self.profiles.clear();
         }
-        self.profiles.insert(content, id);
+        // With the holes, so that nothing else comes to lie where they do.
+        self.profiles.insert(key, (id, Arc::clone(&judged.cves)));
         Ok(id)
     }
 
@@ -398,7 +430,7 @@ pub struct Servers<'s> {
     page: std::vec::IntoIter<StoredRow>,
     after: Option<(String, String, i64)>,
     held: Option<Judged>,
-    profiles: std::collections::HashMap<i64, Arc<Profile>>,
+    profiles: HashMap<i64, Arc<Profile>>,
 }
 
 impl Servers<'_> {

@@ -27,7 +27,7 @@ pub(crate) fn run_of(store: &mut Store, day: &str, judged: &[Judged]) -> Run {
     let mut run = Run { scope: "demo".to_owned(), ..Run::default() };
     run.id = store.begin(&run).expect("begun");
     for judged in judged {
-        store.add(run.id, &seen(judged), judged).expect("added");
+        store.add(run.id, &json(&seen(judged)), judged).expect("added");
     }
     run.last = Utc::parse(day.as_bytes());
     run.first = run.last;
@@ -75,6 +75,47 @@ fn a_run_is_judged_anew_as_a_whole() {
     store.each_server(run.id, |targets| found.extend_from_slice(targets)).expect("read");
     assert_eq!(found[0].identity.key, "b");
     assert_eq!(found[0].cves[0].state, State::Vulnerable);
+}
+
+#[test]
+fn numbers_are_kept_until_a_run_is_judged_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("survey.db");
+    let mut store = Store::open(&path).expect("a store");
+    let judged =
+        [with(target("a", "192.0.2.1"), 7, State::Vulnerable), with(target("b", "192.0.2.2"), 7, State::Patched)];
+    let runs = [run_of(&mut store, "2026-11-13", &judged), run_of(&mut store, "2026-11-20", &judged[..1])];
+    let open = |store: &Store, hole| {
+        let points = crate::compare::trend(store, &runs, hole).expect("a trend");
+        points.iter().map(|point| point.open.at_least).collect::<Vec<_>>()
+    };
+    assert_eq!((open(&store, None), open(&store, Some("CVE-2026-0001"))), (vec![1, 1], vec![1, 1]));
+    assert_eq!(open(&store, Some("CVE-2026-0002")), [0, 0]);
+    store.connection.pragma_update(None, "foreign_keys", false).expect("set");
+    // Without any row left, only kept numbers can answer.
+    store.connection.execute("UPDATE seen SET run = run + 100", []).expect("moved");
+    assert_eq!((open(&store, None), open(&store, Some("CVE-2026-0002"))), (vec![1, 1], vec![0, 0]));
+    store.connection.execute("UPDATE seen SET run = run - 100", []).expect("moved back");
+    store
+        .judge_again(&runs[0], |seen| {
+            with(target("a", &seen.target.address.expect("one").to_string()), 7, State::Patched)
+        })
+        .expect("judged");
+    assert_eq!(open(&store, None), [0, 1]);
+}
+
+#[test]
+fn a_store_of_the_first_form_is_brought_to_the_latest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("survey.db");
+    let first = Connection::open(&path).expect("a database");
+    first.execute_batch(MIGRATIONS[0]).expect("made");
+    first.pragma_update(None, "application_id", APPLICATION).expect("set");
+    first.pragma_update(None, "user_version", 1).expect("set");
+    drop(first);
+    let mut store = Store::open_existing(&path).expect("brought up");
+    let run = run_of(&mut store, "2026-11-20", &[with(target("a", "192.0.2.1"), 7, State::Vulnerable)]);
+    assert_eq!(crate::compare::trend(&store, &[run], None).expect("a trend")[0].open.at_least, 1);
 }
 
 #[test]
