@@ -37,6 +37,25 @@ pub struct Observation {
     pub network: Network,
 }
 
+impl Observation {
+    /// Of which no more is known yet.
+    #[must_use]
+    pub fn new(observed_at: Utc, scanner: Scanner, target: Target, outcome: Outcome) -> Self {
+        Self {
+            observed_at,
+            scanner,
+            target,
+            outcome,
+            reason: None,
+            tls: None,
+            responses: Vec::new(),
+            banners: Vec::new(),
+            claims: Vec::new(),
+            network: Network::default(),
+        }
+    }
+}
+
 /// Who looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

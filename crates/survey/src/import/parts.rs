@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use model::Utc;
-use model::survey::{Network, Observation, Outcome, Response, Scanner, Target};
+use model::survey::{Observation, Outcome, Response, Scanner, Target};
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use sha2::{Digest, Sha256};
 
@@ -140,18 +140,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
 
 /// An observation of which only this much is known yet.
 pub(super) fn observation(observed_at: Utc, scanner: Scanner, target: Target) -> Observation {
-    Observation {
-        observed_at,
-        scanner,
-        target,
-        outcome: Outcome::Answered,
-        reason: None,
-        tls: None,
-        responses: Vec::new(),
-        banners: Vec::new(),
-        claims: Vec::new(),
-        network: Network::default(),
-    }
+    Observation::new(observed_at, scanner, target, Outcome::Answered)
 }
 
 pub(super) fn address(text: Option<&str>) -> Option<IpAddr> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use model::Utc;
-use model::survey::{Banner, BannerProtocol, Network, Observation, Outcome, Response, Scanner, Target};
+use model::survey::{Banner, BannerProtocol, Observation, Outcome, Response, Scanner, Target};
 use openssl::ssl::ErrorCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -230,18 +230,7 @@ impl Visit {
 
 /// An observation of which nothing is seen yet.
 pub(super) fn untouched(target: Target) -> Observation {
-    Observation {
-        observed_at: Utc(0),
-        scanner: Scanner::Probe,
-        target,
-        outcome: Outcome::NotTried,
-        reason: None,
-        tls: None,
-        responses: Vec::new(),
-        banners: Vec::new(),
-        claims: Vec::new(),
-        network: Network::default(),
-    }
+    Observation::new(Utc(0), Scanner::Probe, target, Outcome::NotTried)
 }
 
 const NO_CONNECTION: &str = "no connection in time";

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use model::Utc;
 use model::survey::{BuildSeen, CveState, Judged, Observation, Outcome, Product, Run, Target, Totals};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -28,8 +28,7 @@ const BUSY_SECS: u64 = 30;
 /// Rows between two commits: another process waits no longer than these take.
 const COMMIT_ROWS: u64 = 5_000;
 
-/// Memory for pages. Keys come in no order, so each row touches any page of the indexes: with a quarter of it a million rows
-/// cost twice as much.
+/// Memory for pages. Keys come in no order, so each row touches any page of the indexes.
 const CACHE_KIB: i64 = 65_536;
 
 /// Bytes of one stored text; longer ones are damage.
@@ -265,13 +264,17 @@ impl Store {
         found.map(|totals| self.read_json(&totals)).transpose()
     }
 
-    /// Keeps the numbers of a finished run, so that no trend has to count it again.
+    /// Keeps the numbers of a finished run, so that no trend has to count it again. A store that cannot be written now is read
+    /// all the same. Where counting itself changes, a migration has to empty what is kept.
     pub fn keep_counts(&self, run: i64, hole: Option<&str>, totals: &Totals) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("INSERT OR REPLACE INTO counts (run, hole, totals) VALUES (?1, ?2, ?3)")
             .and_then(|mut insert| insert.execute(params![run, hole.unwrap_or_default(), json(totals)]))
-            .map_err(|error| told(&self.path, error))?;
-        Ok(())
+            .map(drop)
+            .or_else(|error| match error.sqlite_error_code() {
+                Some(ErrorCode::ReadOnly | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Ok(()),
+                _ => Err(told(&self.path, error)),
+            })
     }
 
     /// All runs, oldest first; of one scope, if one is named.

@@ -2,24 +2,13 @@
 
 use std::fs;
 
-use model::survey::{Network, Observation, Scanner, State};
+use model::survey::{Observation, Scanner, State};
 
 use super::*;
 use crate::count::tests::{target, with};
 
 pub(crate) fn seen(judged: &Judged) -> Observation {
-    Observation {
-        observed_at: judged.observed_at,
-        scanner: Scanner::Probe,
-        target: judged.target.clone(),
-        outcome: judged.outcome,
-        reason: None,
-        tls: None,
-        responses: Vec::new(),
-        banners: Vec::new(),
-        claims: Vec::new(),
-        network: Network::default(),
-    }
+    Observation::new(judged.observed_at, Scanner::Probe, judged.target.clone(), judged.outcome)
 }
 
 /// Stores a finished run.
@@ -89,6 +78,9 @@ fn numbers_are_kept_until_a_run_is_judged_anew() {
         let points = crate::compare::trend(store, &runs, hole).expect("a trend");
         points.iter().map(|point| point.open.at_least).collect::<Vec<_>>()
     };
+    store.connection.pragma_update(None, "query_only", true).expect("set");
+    assert_eq!(open(&store, None), [1, 1], "a store that cannot be written");
+    store.connection.pragma_update(None, "query_only", false).expect("set");
     assert_eq!((open(&store, None), open(&store, Some("CVE-2026-0001"))), (vec![1, 1], vec![1, 1]));
     assert_eq!(open(&store, Some("CVE-2026-0002")), [0, 0]);
     store.connection.pragma_update(None, "foreign_keys", false).expect("set");
