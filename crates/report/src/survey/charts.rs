@@ -27,19 +27,19 @@ struct Layout {
     class: &'static str,
     width: u64,
     left: u64,
-    /// Where the longest bar ends: numbers follow it.
-    right: u64,
     pitch: u64,
     bar_at: u64,
     label_columns: usize,
 }
 
-const WIDE: Layout =
-    Layout { class: "chart wide", width: 1_000, left: 250, right: 810, pitch: 28, bar_at: 6, label_columns: 30 };
-const NARROW: Layout =
-    Layout { class: "chart narrow", width: 340, left: 2, right: 236, pitch: 44, bar_at: 20, label_columns: 38 };
+const WIDE: Layout = Layout { class: "chart wide", width: 1_000, left: 250, pitch: 28, bar_at: 6, label_columns: 30 };
+const NARROW: Layout = Layout { class: "chart narrow", width: 340, left: 2, pitch: 44, bar_at: 20, label_columns: 38 };
 
 const BAR_HEIGHT: u64 = 15;
+/// A digit in bold takes no more.
+const LETTER_WIDTH: u64 = 8;
+/// The longest bar has at least this much, however long its numbers are.
+const ROOM_MIN: u64 = 40;
 
 /// Horizontal bars, each with its name and numbers.
 pub(super) fn bars(rows: &[Worded], bars: Bars) -> Markup {
@@ -51,8 +51,11 @@ pub(super) fn bars(rows: &[Worded], bars: Bars) -> Markup {
 
 fn bar_drawing(rows: &[Worded], bars: Bars, layout: Layout, longest: u64) -> Markup {
     let height = rows.len() as u64 * layout.pitch + 4;
+    let letters = rows.iter().map(|row| numbers(row, bars).concat().len() as u64).max().unwrap_or(0);
+    // Numbers follow the bar, the longest too.
+    let room = (layout.width - layout.left).saturating_sub(letters * LETTER_WIDTH + 16).max(ROOM_MIN);
     let length = |value: u64| {
-        let room = u128::from(layout.right - layout.left);
+        let room = u128::from(room);
         let long = u64::try_from(u128::from(value) * room / u128::from(longest)).expect("within the room");
         if value == 0 { 0 } else { long.max(2) }
     };
@@ -73,13 +76,20 @@ fn bar_drawing(rows: &[Worded], bars: Bars, layout: Layout, longest: u64) -> Mar
                     rect class="b-perhaps" x=(layout.left) y=(y) width=(most) height=(BAR_HEIGHT) {}
                 }
                 rect class="b-sure" x=(layout.left) y=(y) width=(sure) height=(BAR_HEIGHT) {}
+                @let [value, of] = numbers(row, bars);
                 text x=(layout.left + all + 8) y=(y + 12) {
-                    tspan class="v" { (interval(row.counted)) }
-                    @if bars == Bars::Open { tspan class="dim" { " of " (number(row.all)) } }
+                    tspan class="v" { (value) }
+                    tspan class="dim" { (of) }
                 }
             }
         }
     }
+}
+
+/// What stands behind a bar: `12 to 17`, ` of 20`.
+fn numbers(row: &Worded, bars: Bars) -> [String; 2] {
+    let of = if bars == Bars::Open { format!(" of {}", number(row.all)) } else { String::new() };
+    [interval(row.counted).to_string(), of]
 }
 
 /// The lines of a trend: all servers, at most open, at least open, with the room between the last two.
@@ -152,4 +162,28 @@ fn ends(point: &Point, y: &dyn Fn(u64) -> u64) -> Vec<(&'static str, u64, &'stat
         above = end.3;
     }
     ends
+}
+
+#[cfg(test)]
+mod tests {
+    use model::survey::{Interval, Worded};
+
+    use super::{Bars, LETTER_WIDTH, NARROW, WIDE, bars};
+
+    #[test]
+    fn numbers_stay_within_the_drawing() {
+        for all in [7, 21_988, 1_234_567] {
+            let counted = Interval { at_least: all / 2, at_most: all };
+            let rows = [Worded { label: "all".into(), note: None, all, counted }];
+            let drawn = bars(&rows, Bars::Open).into_string();
+            for (layout, drawing) in [WIDE, NARROW].iter().zip(drawn.split("<svg").skip(1)) {
+                let (_, last) = drawing.rsplit_once("<text x=\"").expect("numbers");
+                let (x, rest) = last.split_once('"').expect("a place");
+                let letters =
+                    rest.split('>').skip(1).filter_map(|part| part.split('<').next()).map(str::len).sum::<usize>();
+                let end = x.parse::<u64>().expect("a number") + letters as u64 * LETTER_WIDTH;
+                assert!(end <= layout.width && letters > 8, "{all}: {end} of {}: {drawing}", layout.width);
+            }
+        }
+    }
 }
