@@ -183,7 +183,7 @@ fn what_other_scanners_saw() {
         ("nmap-ms-exchange-version.xml", Format::Nmap, 0, Product::Unknown, ""),
         ("shodan.jsonl", Format::Shodan, 0, Product::Exchange, CU15),
         ("masscan.json", Format::Masscan, 0, Product::Unknown, ""),
-        ("masscan.list", Format::Masscan, 1, Product::Other, ""),
+        ("masscan.list", Format::Masscan, 1, Product::Unknown, ""),
         (
             "shadowserver-scan_exchange-2021.csv",
             Format::Shadowserver,
@@ -227,7 +227,7 @@ fn what_other_scanners_tested_and_found() {
 #[test]
 fn a_refused_handshake_stays_a_row() {
     let Some((all, _)) = imported("zgrab2-http.jsonl") else { return };
-    assert_eq!((all[1].outcome, all[1].product), (Outcome::TlsRefused, Product::Other));
+    assert_eq!((all[1].outcome, all[1].product), (Outcome::TlsRefused, Product::Unknown));
     assert_eq!(all[1].reason.as_deref(), Some("remote error: handshake failure"));
     assert_eq!(all[1].target.address, Some("192.0.2.8".parse().unwrap()));
 }
